@@ -1,0 +1,96 @@
+"""A measured quantity with its canonical name and unit, or the reason why there is none.
+
+Absence is never zero: a `Signal` is a `Reading` or an `Absent` with its cause, and nothing here turns one
+into the other.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Unit(StrEnum):
+    """Units after normalisation: ratios are fractions 0-1, everything else is SI or a plain count."""
+
+    FRACTION = "fraction"
+    REQUESTS = "requests"
+    SEQUENCES = "sequences"
+    COUNT = "count"
+    TOKENS = "tokens"
+    TOKENS_PER_SECOND = "tokens/s"
+    REQUESTS_PER_SECOND = "requests/s"
+    SECONDS = "s"
+    BYTES_PER_SECOND = "bytes/s"
+    REPLICAS = "replicas"
+
+
+class SignalName(StrEnum):
+    """Canonical signals; each engine and exporter maps its own series onto these."""
+
+    KV_USAGE = "kv_usage"
+    WAITING = "waiting"
+    WAITING_CAPACITY = "waiting_capacity"
+    RUNNING = "running"
+    PREEMPTIONS = "preemptions"
+    GEN_TPS = "gen_tps"
+    PREFILL_TPS = "prefill_tps"
+    FINISH_RATE = "finish_rate"
+    TTFT_P95 = "ttft_p95"
+    ITL_P95 = "itl_p95"
+    ITL_MEAN = "itl_mean"
+    E2E_P99 = "e2e_p99"
+    QUEUE_MEAN = "queue_mean"
+    EFF_BATCH = "eff_batch"
+    PREFIX_HIT = "prefix_hit"
+    KV_TOKENS = "kv_tokens"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    GPU_BUSY = "gpu_busy"
+    ENGINE_ACTIVE = "engine_active"
+    KERNEL_UTILIZATION = "kernel_utilization"
+    SM_ACTIVE = "sm_active"
+    TENSOR_ACTIVE = "tensor_active"
+    DRAM_ACTIVE = "dram_active"
+    FB_USED = "fb_used"
+    CPU_RATIO = "cpu_ratio"
+    GATEWAY_WAITING = "gateway_waiting"
+
+
+class Point(NamedTuple):
+    """One sample: `at` in unix seconds, `value` in the signal's unit."""
+
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A signal that was measured.
+
+    value: the number for the window (a gauge's newest sample, a counter's increase or rate, a quantile).
+    at: unix seconds of the newest sample behind it. window: seconds of data behind it.
+    source: the series it came from. series: the samples, oldest first, for signals that are judged over time.
+    observations: how many observations stand behind a quantile or mean, where that is known.
+    """
+
+    value: float
+    unit: Unit
+    at: float
+    source: str
+    window: float = 0.0
+    series: tuple[Point, ...] = ()
+    observations: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A signal that was not measured; `cause` is one short sentence without live numbers.
+
+    `for_good` marks a signal that the engine or device never exports, as opposed to one that is missing now.
+    """
+
+    cause: str
+    for_good: bool = False
+
+
+Signal = Reading | Absent
