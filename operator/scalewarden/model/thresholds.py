@@ -50,6 +50,8 @@ CATALOGUE: Mapping[str, Threshold] = _define(
     ("waitingMeanSpan", 60.0, _S, "span of the mean of all waiting requests", "ours"),
     ("waitingNeverZero", 120.0, _S, "how long a queue must not have been empty to count as standing", "ours"),
     ("waitingNeverZeroMean", 2.0, _R, "mean of a standing queue from which it refuses a removal", "ours"),
+    ("waitingRising", 1.0, _R, "rise of waiting requests over the window that counts as rising",
+     "ours: less is one request coming and going"),
     ("concurrencyAllow", 0.70, _F, "share of the batch limit up to which a removal is safe",
      f"{_WVA} 0.70; Ray Serve runs at 67-83 % of its limit"),
     ("concurrencyDeny", 0.85, _F, "share of the batch limit from which it is refused", f"{_WVA} 0.85"),

@@ -54,7 +54,8 @@ class Target:
 class Gpu:
     """One GPU or MIG slice held by a replica, with its own signals.
 
-    uuid is the parent GPU's; a MIG slice is keyed by (uuid, gpu_instance).
+    uuid is the parent GPU's; a MIG slice is keyed by (uuid, gpu_instance). reports_kernel_utilization: an exporter
+    writes that number for it, whether or not it means anything there.
     """
 
     uuid: str
@@ -62,6 +63,7 @@ class Gpu:
     gpu_instance: str | None = None
     model: str | None = None
     signals: Mapping[SignalName, Signal] = field(default_factory=dict)
+    reports_kernel_utilization: bool = False
 
     def signal(self, name: SignalName) -> Signal:
         """The signal, or Absent with a cause; never a default number."""
@@ -100,7 +102,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What the target's pod template says: engine evidence, parallelism, requests and grace period (s)."""
+    """What the target's pod template says: engine evidence, parallelism, requests and grace period (s).
+
+    gpu_memory_utilization is the share (0-1) of GPU memory that the engine is told to take at start.
+    """
 
     image: str | None = None
     args: tuple[str, ...] = ()
@@ -110,6 +115,7 @@ class Workload:
     gpu_resource: str | None = None
     mig_profile: str | None = None
     termination_grace_seconds: float | None = None
+    gpu_memory_utilization: float | None = None
 
     @property
     def requests_gpu(self) -> bool:

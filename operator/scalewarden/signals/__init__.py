@@ -1,0 +1,1 @@
+"""From samples to canonical signals: names, units, windows, rates and quantiles. Pure."""

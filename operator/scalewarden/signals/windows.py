@@ -1,0 +1,126 @@
+"""Judging a series over time: the last D seconds ending at its newest sample, and what they prove.
+
+With less data than D a shorter span stands in, from `shortSpan` seconds and `shortSamples` samples on; below that
+nothing is proven. A single counter-example (an empty queue, a request in flight) needs no span at all.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from scalewarden.model.signal import Point
+from scalewarden.model.thresholds import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The points of a series inside a duration (s). `short` where the data cover less than was asked for;
+    `enough` where they may be judged at all."""
+
+    points: tuple[Point, ...]
+    wanted: float
+    short: bool
+    enough: bool
+
+    @property
+    def seconds(self) -> float:
+        """Seconds between the oldest and the newest point."""
+        return self.points[-1].at - self.points[0].at if self.points else 0.0
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values, oldest first."""
+        return tuple(point.value for point in self.points)
+
+
+def span(series: Sequence[Point], seconds: float, thresholds: Thresholds, slack: float = 0.1) -> Span:
+    """The last `seconds` of a series ending at its newest point.
+
+    slack is the share of `seconds` that may be missing before the span is called short: samples never sit on
+    the edges of a window.
+    """
+    if not series:
+        return Span((), seconds, short=True, enough=False)
+    start = series[-1].at - seconds
+    points = tuple(point for point in series if point.at >= start)
+    covered = points[-1].at - points[0].at
+    short = covered < seconds * (1 - slack)
+    enough = not short or (
+        covered >= min(thresholds["shortSpan"], seconds) and len(points) >= thresholds["shortSamples"]
+    )
+    return Span(points, seconds, short, enough)
+
+
+def since(series: Sequence[Point], start: float) -> tuple[Point, ...]:
+    """The points at or after `start` (unix seconds)."""
+    return tuple(point for point in series if point.at >= start)
+
+
+def mean(points: Iterable[Point]) -> float | None:
+    """Mean value, None of nothing."""
+    values = [point.value for point in points]
+    return fmean(values) if values else None
+
+
+def maximum(points: Iterable[Point]) -> float | None:
+    """Largest value, None of nothing."""
+    return max((point.value for point in points), default=None)
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """Linear-interpolated quantile of at least one value, as PromQL's quantile_over_time."""
+    ordered = sorted(values)
+    rank = q * (len(ordered) - 1)
+    low, high = math.floor(rank), math.ceil(rank)
+    return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Least-squares slope (units per second), its standard error, and the seconds of data behind it."""
+
+    slope: float
+    error: float
+    seconds: float
+
+    @property
+    def significant(self) -> bool:
+        """Rising by more than two standard errors."""
+        return self.slope > 0 and self.slope > 2 * self.error
+
+    @property
+    def rise(self) -> float:
+        """The fitted rise over the data."""
+        return self.slope * self.seconds
+
+
+def trend(points: Sequence[Point]) -> Trend | None:
+    """Fit a line; None with fewer than three points or no spread in time."""
+    if len(points) < 3:
+        return None
+    t_mean = fmean(point.at for point in points)
+    v_mean = fmean(point.value for point in points)
+    spread = math.fsum((point.at - t_mean) ** 2 for point in points)
+    if spread == 0:
+        return None
+    slope = math.fsum((point.at - t_mean) * (point.value - v_mean) for point in points) / spread
+    residual = math.fsum((point.value - v_mean - slope * (point.at - t_mean)) ** 2 for point in points)
+    error = math.sqrt(residual / (len(points) - 2) / spread)
+    return Trend(slope, error, points[-1].at - points[0].at)
+
+
+def total(series: Sequence[Sequence[Point]]) -> tuple[Point, ...]:
+    """The sum of several series at every instant from which all of them have a value (last value holds)."""
+    if not series or any(not one for one in series):
+        return ()
+    start = max(one[0].at for one in series)
+    instants = sorted({point.at for one in series for point in one if point.at >= start})
+    cursors = [0] * len(series)
+    summed = []
+    for at in instants:
+        for index, one in enumerate(series):
+            while cursors[index] + 1 < len(one) and one[cursors[index] + 1].at <= at:
+                cursors[index] += 1
+        summed.append(Point(at, math.fsum(one[cursors[index]].value for index, one in enumerate(series))))
+    return tuple(summed)

@@ -1,0 +1,1 @@
+"""What the replicas that stay would carry if others were removed. Pure."""

@@ -1,0 +1,70 @@
+"""One removal to be judged: who serves before, how many ready replicas go, and who must carry their load."""
+
+from dataclasses import dataclass
+
+from scalewarden.model.intent import Actor
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.whatif.fleet import Carried, Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`to` is the requested replica count; `k` how many serving replicas of unknown name go; `victims` those whose
+    name is known (highest ordinals); `n` and `s` count serving replicas before and after, gone ones in n."""
+
+    snapshot: Snapshot
+    fleet: Fleet
+    to: int
+    actor: Actor
+    k: int
+    victims: tuple[Carried, ...]
+
+    @property
+    def limits(self) -> Thresholds:
+        """The lines in force."""
+        return self.snapshot.thresholds
+
+    @property
+    def alive(self) -> tuple[Carried, ...]:
+        """The serving replicas among which the k victims will be chosen."""
+        return tuple(carried for carried in self.fleet.serving if carried not in self.victims)
+
+    @property
+    def gone(self) -> tuple[Carried, ...]:
+        """Replicas whose load the survivors carry in any case."""
+        return (*self.fleet.gone, *self.victims)
+
+    @property
+    def everyone(self) -> tuple[Carried, ...]:
+        """All replicas whose load counts."""
+        return (*self.fleet.serving, *self.fleet.gone)
+
+    @property
+    def n(self) -> int:
+        """Serving replicas before the removal, including those that only just left."""
+        return len(self.everyone)
+
+    @property
+    def s(self) -> int:
+        """Serving replicas after it."""
+        return len(self.alive) - self.k
+
+    @property
+    def removes_ready(self) -> bool:
+        """False where only pods that do not serve would go."""
+        return self.k > 0 or bool(self.victims)
+
+
+def case(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor) -> Case:
+    """Work out which ready replicas a change to `to` replicas removes.
+
+    A Deployment drops pods that are not ready first; a StatefulSet or LeaderWorkerSet its highest ordinals, ready
+    or not. A stuck replica may be spared, so every removal is taken from those that serve.
+    """
+    ready = len(snapshot.ready)
+    if snapshot.target.ordered and all(replica.ordinal is not None for replica in snapshot.ready):
+        victims = tuple(c for c in fleet.serving if c.replica.ordinal is not None and c.replica.ordinal >= to)
+        return Case(snapshot, fleet, to, actor, 0, victims)
+    k = min(max(0, ready - to), len(fleet.serving))
+    return Case(snapshot, fleet, to, actor, k, ())

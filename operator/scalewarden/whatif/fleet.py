@@ -1,0 +1,157 @@
+"""What every replica carries, reduced to the numbers that the tests of a removal use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scalewarden.model.signal import Point, Reading, SignalName
+from scalewarden.model.snapshot import Removed, Snapshot
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.verdict import Decision
+from scalewarden.model.workload import Replica
+from scalewarden.signals import windows
+from scalewarden.signals.freshness import State, replica_state, required
+from scalewarden.signals.stuck import is_stuck
+from scalewarden.whatif.bound import Load
+from scalewarden.whatif.queue import standing
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One replica's load; None where it was not measured.
+
+    kv_max and kv_mean are fractions over the window, waiting the mean of the last minute (requests), batch the
+    p95 of running sequences, tokens the generated tokens/s, preemptions those of the window.
+    """
+
+    replica: Replica
+    kv_max: float | None
+    kv_mean: float | None
+    waiting: float | None
+    running: float | None
+    batch: float | None
+    tokens: float | None
+    preemptions: float | None
+    capacity: float | None
+    limit: int | None
+    standing: Decision | None
+
+    @property
+    def pod(self) -> str:
+        """The pod's name."""
+        return self.replica.pod
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The replicas that count: serving now, and gone so recently that their load must still be carried.
+
+    stuck replicas are in neither; left_out is how many of the worst a large fleet leaves out of the tests that
+    one replica alone can fail.
+    """
+
+    serving: tuple[Carried, ...]
+    gone: tuple[Carried, ...]
+    stuck: tuple[Replica, ...]
+    left_out: int
+    rise: windows.Trend | None
+
+    @property
+    def in_tokens(self) -> bool:
+        """True where every cache's size is known, so that unequal replicas compare in tokens."""
+        return all(carried.capacity for carried in (*self.serving, *self.gone))
+
+    def loads(self, some: tuple[Carried, ...]) -> list[Load]:
+        """KV loads; a replica that was not seen counts with nothing, so that only a Deny can rest on this."""
+        sized = self.in_tokens
+        return [Load(carried.kv_max or 0.0, (carried.capacity or 1.0) if sized else 1.0) for carried in some]
+
+
+def fleet(snapshot: Snapshot) -> Fleet:
+    """Reduce a snapshot. Replicas that are not ready carry nothing; stuck ones are set aside."""
+    limits = snapshot.thresholds
+    stuck = tuple(replica for replica in snapshot.ready if is_stuck(replica, snapshot.at, limits))
+    serving = tuple(_carried(replica, snapshot) for replica in snapshot.ready if replica not in stuck)
+    gone = tuple(_carried(removed.replica, snapshot) for removed in recently_removed(snapshot))
+    return Fleet(serving, gone, stuck, _left_out(len(serving), limits), _rise(serving, snapshot))
+
+
+def _rise(serving: tuple[Carried, ...], snapshot: Snapshot) -> windows.Trend | None:
+    """The trend of the summed KV load where it counts: over enough data and beyond its own noise."""
+    sized = all(carried.capacity for carried in serving)
+    parts = [_load_series(carried, snapshot, sized) for carried in serving]
+    found = windows.trend(windows.total([part for part in parts if part]))
+    if found is None or not found.significant:
+        return None
+    return found if found.seconds >= snapshot.thresholds["risingSpan"] else None
+
+
+def _load_series(carried: Carried, snapshot: Snapshot, in_tokens: bool) -> tuple[Point, ...]:
+    scale = carried.capacity if in_tokens and carried.capacity else 1.0
+    points = windows.span(series(carried, SignalName.KV_USAGE), snapshot.window, snapshot.thresholds).points
+    return tuple(Point(point.at, point.value * scale) for point in points)
+
+
+def _left_out(count: int, limits: Thresholds) -> int:
+    size = int(limits["largeFleet"])
+    return count // size if count >= size else 0
+
+
+def recently_removed(snapshot: Snapshot) -> tuple[Removed, ...]:
+    """The replicas that left so recently that the survivors may not show their load yet."""
+    if snapshot.history is None:
+        return ()
+    horizon = snapshot.at - snapshot.thresholds["afterFall"]
+    return tuple(removed for removed in snapshot.history.removed if removed.at > horizon)
+
+
+def _carried(replica: Replica, snapshot: Snapshot) -> Carried:
+    kv = _series(replica, SignalName.KV_USAGE)
+    in_window = windows.span(kv, snapshot.window, snapshot.thresholds).points
+    return Carried(
+        replica=replica,
+        kv_max=windows.maximum(in_window),
+        kv_mean=windows.mean(in_window),
+        waiting=_waiting(replica, snapshot.thresholds),
+        running=_value(replica, SignalName.RUNNING),
+        batch=_value(replica, SignalName.EFF_BATCH),
+        tokens=_value(replica, SignalName.GEN_TPS),
+        preemptions=_value(replica, SignalName.PREEMPTIONS),
+        capacity=_value(replica, SignalName.KV_TOKENS),
+        limit=replica.max_num_seqs or snapshot.workload.max_num_seqs,
+        standing=standing(_series(replica, SignalName.WAITING), snapshot.thresholds),
+    )
+
+
+def _value(replica: Replica, name: SignalName) -> float | None:
+    reading = replica.reading(name)
+    return reading.value if reading else None
+
+
+def _series(replica: Replica, name: SignalName) -> tuple[Point, ...]:
+    reading = replica.reading(name)
+    return samples(reading) if reading else ()
+
+
+def samples(reading: Reading) -> tuple[Point, ...]:
+    """The series behind a reading; one without is a single sample."""
+    return reading.series or (Point(reading.at, reading.value),)
+
+
+def _waiting(replica: Replica, limits: Thresholds) -> float | None:
+    points = _series(replica, SignalName.WAITING)
+    return windows.mean(windows.span(points, limits["waitingMeanSpan"], limits).points)
+
+
+def kv_absent_by_nature(snapshot: Snapshot) -> bool:
+    """True for engines that export no KV usage at all: other tests must then carry the verdict."""
+    return SignalName.KV_USAGE not in required(snapshot)
+
+
+def states(snapshot: Snapshot, serving: tuple[Carried, ...]) -> Mapping[str, State]:
+    """Pod → fresh, stale or absent, by the worst of its required signals."""
+    return {carried.pod: replica_state(carried.replica, snapshot) for carried in serving}
+
+
+def series(carried: Carried, name: SignalName) -> tuple[Point, ...]:
+    """The samples of one signal of a replica, oldest first; empty where it was not measured."""
+    return _series(carried.replica, name)

@@ -1,0 +1,123 @@
+"""The formulas of the what-if: what the replicas that stay would carry. None where a fact is missing."""
+
+from math import fsum
+from statistics import fmean
+
+from scalewarden.model.signal import Reading, SignalName
+from scalewarden.model.workload import Routing
+from scalewarden.whatif.bound import worst_survivor
+from scalewarden.whatif.case import Case
+from scalewarden.whatif.fleet import kv_absent_by_nature
+
+
+def rounded(value: float) -> float:
+    """Values meet their lines with four decimals, so that 0.8 computed is 0.8 written."""
+    return round(value, 4)
+
+
+def kv_cache_usage(case: Case) -> float | None:
+    """Predicted KV usage (fraction) of the worst survivor: bound + queue + rise; None where none was measured."""
+    if case.s < 1 or kv_absent_by_nature(case.snapshot) or all(c.kv_max is None for c in case.everyone):
+        return None
+    bound = worst_survivor(
+        case.fleet.loads(case.alive),
+        case.fleet.loads(case.gone),
+        case.k,
+        sticky=case.snapshot.routing is Routing.STICKY,
+        left_out=min(case.fleet.left_out, len(case.alive) - 1),
+    )
+    return rounded(bound + queue_share(case) + rise_share(case))
+
+
+def waiting_total(case: Case) -> float | None:
+    """Mean of all waiting requests over the last minute, engines and gateway; None where no engine says."""
+    known = [carried.waiting for carried in case.everyone if carried.waiting is not None]
+    if not known:
+        return None
+    gateway = case.snapshot.signal(SignalName.GATEWAY_WAITING)
+    return fsum(known) + (gateway.value if isinstance(gateway, Reading) else 0.0)
+
+
+def waiting_per_replica(case: Case) -> float | None:
+    """Waiting requests per survivor."""
+    total = waiting_total(case)
+    return None if total is None or case.s < 1 else rounded(total / case.s)
+
+
+def queue_share(case: Case) -> float:
+    """KV usage (fraction per survivor) that the waiting requests would take once admitted; 0.0 where the request
+    sizes (≥ 20 finishes) or the capacity are not known: the term is skipped, the queue tests still speak."""
+    waiting, size, capacity = waiting_total(case), tokens_per_request(case), smallest_capacity(case)
+    if not waiting or size is None or capacity is None:
+        return 0.0
+    return min(waiting, admittable(case)) * size / (case.s * capacity)
+
+
+def admittable(case: Case) -> float:
+    """Requests that the batch limits still admit; without a known limit, all."""
+    rooms = [
+        max(0.0, carried.limit - carried.running)
+        for carried in case.fleet.serving
+        if carried.limit is not None and carried.running is not None
+    ]
+    return fsum(rooms) if len(rooms) == len(case.fleet.serving) else float("inf")
+
+
+def tokens_per_request(case: Case) -> float | None:
+    """KV tokens of a newly admitted request: its uncached input and half its output."""
+    size_in, size_out = (_weighted(case, name) for name in (SignalName.INPUT_TOKENS, SignalName.OUTPUT_TOKENS))
+    if size_in is None or size_out is None:
+        return None
+    hits = [r.value for c in case.fleet.serving if (r := c.replica.reading(SignalName.PREFIX_HIT))]
+    return size_in * (1 - (fmean(hits) if hits else 0.0)) + size_out / 2
+
+
+def _weighted(case: Case, name: SignalName) -> float | None:
+    readings = [r for c in case.everyone if (r := c.replica.reading(name)) and r.observations]
+    seen = fsum(r.observations or 0.0 for r in readings)
+    if seen < case.limits["latencyObservations"]:
+        return None
+    return fsum(r.value * (r.observations or 0.0) for r in readings) / seen
+
+
+def smallest_capacity(case: Case) -> float | None:
+    """KV tokens of the smallest survivor; None unless known for all."""
+    capacities = [carried.capacity for carried in case.alive]
+    return min((c for c in capacities if c), default=None) if all(capacities) else None
+
+
+def rise_share(case: Case) -> float:
+    """KV usage (fraction per survivor) that is added until a replacement would be ready, at most what was seen."""
+    found = case.fleet.rise
+    if found is None:
+        return 0.0
+    added = min(found.slope * cold_start(case), found.rise)
+    capacity = smallest_capacity(case) if case.fleet.in_tokens else None
+    return added / (case.s * (capacity or 1.0))
+
+
+def cold_start(case: Case) -> float:
+    """Seconds for a replacement to become ready: measured, else the default."""
+    measured = case.snapshot.cold_start
+    return case.limits["coldStart"] if measured is None else measured
+
+
+def concurrency(case: Case) -> float | None:
+    """Share of the batch limit that the fullest replica would reach; None where a limit or batch is unknown."""
+    shares = [
+        (carried.batch + (carried.waiting or 0.0)) / carried.limit
+        for carried in case.fleet.serving
+        if carried.batch is not None and carried.limit
+    ]
+    return rounded(max(shares) * case.n / case.s) if shares and case.s >= 1 else None
+
+
+def throughput(case: Case) -> float | None:
+    """Share of the sustainable tokens/s that each survivor would carry; None where either is unknown."""
+    sustainable = case.snapshot.sustainable_tps
+    tokens = [carried.tokens for carried in case.everyone if carried.tokens is not None]
+    if not sustainable or not tokens or case.s < 1:
+        return None
+    mean = fmean(tokens)
+    skew = max(tokens) / mean if mean else 1.0
+    return rounded(fsum(tokens) / case.s * skew / sustainable)

@@ -1,0 +1,97 @@
+"""Hypothesis strategies for services in any state, sound or sick; they grow with the model."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
+from scalewarden.model.intent import Actor, Intent
+from scalewarden.model.policy import Objectives
+from scalewarden.model.signal import Absent
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Gpu, Replica, Routing
+from tests import builders as build
+
+fractions = st.floats(0, 1, allow_nan=False).map(lambda value: round(value, 4))
+counts = st.integers(0, 200).map(float)
+rates = st.floats(0, 5000, allow_nan=False).map(lambda value: round(value, 2))
+absents = st.builds(Absent, st.sampled_from(["the scrape failed", "not exported"]), st.booleans())
+spans = st.sampled_from([0.0, 30.0, 50.0, 120.0, 300.0, 600.0])
+
+
+def values(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    """A constant, a few samples, nothing, or an Absent with its cause."""
+    return st.one_of(numbers, st.lists(numbers, min_size=1, max_size=8), st.none(), absents)
+
+
+@st.composite
+def gpus(draw: st.DrawFn) -> Gpu:
+    """A GPU or a MIG slice with any utilization."""
+    sliced = draw(st.booleans())
+    names = ("engine_active", "kernel_utilization", "sm_active", "tensor_active", "dram_active", "fb_used")
+    measured = {name: draw(values(fractions)) for name in names}
+    return build.mig(**measured) if sliced else build.gpu(**measured)
+
+
+@st.composite
+def replicas(draw: st.DrawFn, /, **fixed: Any) -> Replica:
+    """A pod with any load; `fixed` pins keywords of `builders.replica`."""
+    drawn: dict[str, Any] = {
+        "kv": draw(values(fractions)),
+        "waiting": draw(values(counts)),
+        "running": draw(values(counts)),
+        "preemptions": draw(values(counts)),
+        "gen_tps": draw(values(rates)),
+        "finish_rate": draw(values(rates)),
+        "eff_batch": draw(values(counts)),
+        "kv_tokens": draw(st.one_of(st.none(), st.just(400_000.0))),
+        "age": draw(st.sampled_from([0.0, 30.0, 61.0, 120.0, 299.0, 300.0, 900.0])),
+        "over": draw(spans),
+        "ready": draw(st.sampled_from([True, True, True, False])),
+        "max_num_seqs": draw(st.sampled_from([None, 8, 16, 256])),
+        "gpus": draw(st.lists(gpus(), max_size=2)),
+    }
+    return build.replica(**{**drawn, **fixed})
+
+
+@st.composite
+def metrics(draw: st.DrawFn) -> AutoscalerMetric:
+    """A metric of any kind, sound or not."""
+    return draw(
+        st.sampled_from(
+            [
+                build.resource("cpu"),
+                build.container_resource("memory"),
+                build.pods_metric("vllm:num_requests_waiting"),
+                build.external("DCGM_FI_DEV_GPU_UTIL"),
+                build.trigger("cpu"),
+                build.trigger("prometheus", "avg(vllm:kv_cache_usage_perc)"),
+                build.trigger("prometheus", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)"),
+            ]
+        )
+    )
+
+
+@st.composite
+def autoscalers(draw: st.DrawFn) -> Autoscaler:
+    """An HPA or ScaledObject with any metrics."""
+    chosen, ignored = draw(st.lists(metrics(), max_size=3)), draw(st.sampled_from([None, "batch job"]))
+    return (build.hpa if draw(st.booleans()) else build.scaled_object)(*chosen, ignore_reason=ignored)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, /, *, least: int = 0, most: int = 6, **fixed: Any) -> Snapshot:
+    """A service of `least` to `most` replicas; `fixed` pins keywords of `builders.snapshot`."""
+    pods = draw(st.lists(replicas(), min_size=least, max_size=most))
+    actor = draw(st.sampled_from(Actor))
+    intents = st.builds(Intent, st.just(len(pods)), st.integers(0, most), st.just(actor))
+    drawn: dict[str, Any] = {
+        "replicas": pods,
+        "autoscalers": draw(st.lists(autoscalers(), max_size=2)),
+        "routing": draw(st.sampled_from(Routing)),
+        "objectives": draw(st.sampled_from([Objectives(), Objectives(ttft_p95=2.0, itl_p95=0.08)])),
+        "service": {"gateway_waiting": draw(values(counts)), "itl_p95": draw(values(fractions))},
+        "sustainable_tps": draw(st.sampled_from([None, 1000.0])),
+        "intent": draw(st.one_of(st.none(), intents)),
+    }
+    return build.snapshot(**{**drawn, **fixed})
