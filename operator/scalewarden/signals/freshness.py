@@ -68,9 +68,10 @@ def required(snapshot: Snapshot) -> tuple[SignalName, ...]:
     return REQUIRED[1:] if by_nature else REQUIRED
 
 
-def replica_state(replica: Replica, snapshot: Snapshot) -> State:
-    """The worst state among the replica's required signals."""
-    states = {state(replica.signal(name), snapshot) for name in required(snapshot)}
+def replica_state(replica: Replica, snapshot: Snapshot, names: tuple[SignalName, ...] | None = None) -> State:
+    """The worst state among the replica's required signals; `names` where the caller already knows them."""
+    needed = required(snapshot) if names is None else names
+    states = {state(replica.signal(name), snapshot) for name in needed}
     return next(worst for worst in (State.ABSENT, State.STALE, State.FRESH) if worst in states)
 
 

@@ -1,6 +1,5 @@
 """What every replica carries, reduced to the numbers that the tests of a removal use."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scalewarden.model.signal import Point, Reading, SignalName
@@ -34,6 +33,7 @@ class Carried:
     capacity: float | None
     limit: int | None
     standing: Decision | None
+    state: State
 
     @property
     def pod(self) -> str:
@@ -46,7 +46,8 @@ class Fleet:
     """The replicas that count: serving now, and gone so recently that their load must still be carried.
 
     stuck replicas are in neither; left_out is how many of the worst a large fleet leaves out of the tests that
-    one replica alone can fail.
+    one replica alone can fail. exports_kv is False for engines that never export KV usage: other tests must then
+    carry the verdict.
     """
 
     serving: tuple[Carried, ...]
@@ -54,6 +55,7 @@ class Fleet:
     stuck: tuple[Replica, ...]
     left_out: int
     rise: windows.Trend | None
+    exports_kv: bool
 
     @property
     def in_tokens(self) -> bool:
@@ -70,9 +72,11 @@ def fleet(snapshot: Snapshot) -> Fleet:
     """Reduce a snapshot. Replicas that are not ready carry nothing; stuck ones are set aside."""
     limits = snapshot.thresholds
     stuck = tuple(replica for replica in snapshot.ready if is_stuck(replica, snapshot.at, limits))
-    serving = tuple(_carried(replica, snapshot) for replica in snapshot.ready if replica not in stuck)
-    gone = tuple(_carried(removed.replica, snapshot) for removed in recently_removed(snapshot))
-    return Fleet(serving, gone, stuck, _left_out(len(serving), limits), _rise(serving, snapshot))
+    sick, needed = {replica.pod for replica in stuck}, required(snapshot)
+    serving = tuple(_carried(replica, snapshot, needed) for replica in snapshot.ready if replica.pod not in sick)
+    gone = tuple(_carried(removed.replica, snapshot, needed) for removed in recently_removed(snapshot))
+    left_out, exports_kv = _left_out(len(serving), limits), SignalName.KV_USAGE in needed
+    return Fleet(serving, gone, stuck, left_out, _rise(serving, snapshot), exports_kv)
 
 
 def _rise(serving: tuple[Carried, ...], snapshot: Snapshot) -> windows.Trend | None:
@@ -104,7 +108,7 @@ def recently_removed(snapshot: Snapshot) -> tuple[Removed, ...]:
     return tuple(removed for removed in snapshot.history.removed if removed.at > horizon)
 
 
-def _carried(replica: Replica, snapshot: Snapshot) -> Carried:
+def _carried(replica: Replica, snapshot: Snapshot, needed: tuple[SignalName, ...]) -> Carried:
     kv = _series(replica, SignalName.KV_USAGE)
     in_window = windows.span(kv, snapshot.window, snapshot.thresholds).points
     return Carried(
@@ -119,6 +123,7 @@ def _carried(replica: Replica, snapshot: Snapshot) -> Carried:
         capacity=_value(replica, SignalName.KV_TOKENS),
         limit=replica.max_num_seqs or snapshot.workload.max_num_seqs,
         standing=standing(_series(replica, SignalName.WAITING), snapshot.thresholds),
+        state=replica_state(replica, snapshot, needed),
     )
 
 
@@ -140,16 +145,6 @@ def samples(reading: Reading) -> tuple[Point, ...]:
 def _waiting(replica: Replica, limits: Thresholds) -> float | None:
     points = _series(replica, SignalName.WAITING)
     return windows.mean(windows.span(points, limits["waitingMeanSpan"], limits).points)
-
-
-def kv_absent_by_nature(snapshot: Snapshot) -> bool:
-    """True for engines that export no KV usage at all: other tests must then carry the verdict."""
-    return SignalName.KV_USAGE not in required(snapshot)
-
-
-def states(snapshot: Snapshot, serving: tuple[Carried, ...]) -> Mapping[str, State]:
-    """Pod → fresh, stale or absent, by the worst of its required signals."""
-    return {carried.pod: replica_state(carried.replica, snapshot) for carried in serving}
 
 
 def series(carried: Carried, name: SignalName) -> tuple[Point, ...]:

@@ -42,9 +42,9 @@ def _judge(case: Case, test: Test, name: SignalName, objective: float | None, ex
 
 def inter_token(case: Case) -> TestResult:
     """ITL p95, raised by what the fitted line says a larger batch costs."""
-    return _judge(
-        case, Test.INTER_TOKEN_LATENCY, SignalName.ITL_P95, case.snapshot.objectives.itl_p95, itl_increase(case)
-    )
+    objective = case.snapshot.objectives.itl_p95
+    extra = 0.0 if objective is None else itl_increase(case)
+    return _judge(case, Test.INTER_TOKEN_LATENCY, SignalName.ITL_P95, objective, extra)
 
 
 def time_to_first_token(case: Case) -> TestResult:

@@ -7,7 +7,6 @@ from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.workload import Routing
 from scalewarden.whatif.bound import worst_survivor
 from scalewarden.whatif.case import Case
-from scalewarden.whatif.fleet import kv_absent_by_nature
 
 
 def rounded(value: float) -> float:
@@ -17,7 +16,7 @@ def rounded(value: float) -> float:
 
 def kv_cache_usage(case: Case) -> float | None:
     """Predicted KV usage (fraction) of the worst survivor: bound + queue + rise; None where none was measured."""
-    if case.s < 1 or kv_absent_by_nature(case.snapshot) or all(c.kv_max is None for c in case.everyone):
+    if case.s < 1 or not case.fleet.exports_kv or all(c.kv_max is None for c in case.everyone):
         return None
     bound = worst_survivor(
         case.fleet.loads(case.alive),

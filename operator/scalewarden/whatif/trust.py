@@ -7,14 +7,14 @@ from scalewarden.signals import windows
 from scalewarden.signals.freshness import State
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
-from scalewarden.whatif.fleet import kv_absent_by_nature, recently_removed, samples, states
+from scalewarden.whatif.fleet import recently_removed, samples
 from scalewarden.whatif.pressure import skipped
 
 
 def coverage(case: Case) -> TestResult:
     """Required signals on every replica; a large fleet leaves its most silent out."""
-    found = states(case.snapshot, case.fleet.serving)
-    absent = [pod for pod, state in found.items() if state is State.ABSENT]
+    found = case.fleet.serving
+    absent = [carried.pod for carried in found if carried.state is State.ABSENT]
     share = predict.rounded(1 - len(absent) / len(found)) if found else 1.0
     if len(absent) <= case.fleet.left_out:
         return TestResult(Test.COVERAGE, Decision.ALLOW, Reason.PARTIAL_COVERAGE, "every replica is seen", share, 1.0)
@@ -37,8 +37,8 @@ def _cause(case: Case, pod: str) -> str:
 
 def sample_age(case: Case) -> TestResult:
     """Stale samples count with their window's worst and hold until they are fresh or absent."""
-    found = states(case.snapshot, case.fleet.serving)
-    stale = [pod for pod, state in found.items() if state is State.STALE]
+    found = case.fleet.serving
+    stale = [carried.pod for carried in found if carried.state is State.STALE]
     if len(stale) <= case.fleet.left_out:
         return TestResult(Test.SAMPLE_AGE, Decision.ALLOW, Reason.PARTIAL_COVERAGE, "every sample is fresh")
     reason = Reason.SIGNALS_MISSING if len(stale) == len(found) else Reason.PARTIAL_COVERAGE
@@ -71,7 +71,7 @@ def transition(case: Case) -> TestResult:
 
 def without_kv(case: Case, others: tuple[TestResult, ...]) -> TestResult | None:
     """For engines that export no KV usage: Allow only where concurrency, queue and a latency objective all spoke."""
-    if not kv_absent_by_nature(case.snapshot):
+    if case.fleet.exports_kv:
         return None
     spoke = {result.test for result in others if result.skipped is None}
     latency = {Test.INTER_TOKEN_LATENCY, Test.TIME_TO_FIRST_TOKEN, Test.END_TO_END_LATENCY}

@@ -1,0 +1,1 @@
+"""Findings to diagnosis, what-if and verdict; one pure `decide`."""

@@ -1,0 +1,79 @@
+"""One snapshot in, everything that surfaces render out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scalewarden.judgement.decide import Judge
+from scalewarden.judgement.diagnose import diagnose
+from scalewarden.judgement.frontier import Frontier, frontier
+from scalewarden.judgement.remember import remember
+from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.diagnosis import Diagnosis
+from scalewarden.model.finding import Finding, Status
+from scalewarden.model.intent import Actor, Intent
+from scalewarden.model.policy import Policy
+from scalewarden.model.snapshot import History, Snapshot
+from scalewarden.model.verdict import Verdict
+from scalewarden.rules.catalogue import RULES
+
+JUDGES_AUTOSCALERS = ("ASC", "SIG003")
+"""Codes (or their prefixes) of rules that speak about one autoscaler at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerJudgement:
+    """One HPA or ScaledObject, the worst status of its findings, and the findings."""
+
+    kind: str
+    name: str
+    status: Status
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All answers about one snapshot; `history` goes into the next one."""
+
+    snapshot: Snapshot
+    findings: tuple[Finding, ...]
+    diagnosis: Diagnosis
+    verdict: Verdict
+    frontier: Frontier | None
+    autoscalers: tuple[AutoscalerJudgement, ...]
+    history: History
+
+
+def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
+    """Judge the snapshot's intent, or one removal by an autoscaler where there is none."""
+    intent = snapshot.intent or default_intent(snapshot)
+    snapshot = replace(snapshot, intent=intent)
+    findings = tuple(check(snapshot) for _, check in RULES)
+    judge = Judge(snapshot, findings, policy)
+    found = frontier(judge)
+    return Evaluation(
+        snapshot,
+        findings,
+        diagnose(snapshot, findings, judge.fleet),
+        judge.decide(intent),
+        found,
+        tuple(judge_autoscaler(snapshot, autoscaler) for autoscaler in snapshot.autoscalers),
+        remember(judge, found),
+    )
+
+
+def default_intent(snapshot: Snapshot) -> Intent:
+    """N → N−1 by an autoscaler: the question that is always open."""
+    desired = snapshot.replicas_desired
+    return Intent(desired, max(0, desired - 1), Actor.AUTOSCALER, f"{snapshot.target.resource}/scale")
+
+
+def judge_autoscaler(snapshot: Snapshot, autoscaler: Autoscaler) -> AutoscalerJudgement:
+    """What the rules about autoscalers say of this one alone; also for an HPA that is just being written."""
+    alone = replace(snapshot, autoscalers=(autoscaler,))
+    findings = tuple(check(alone) for rule, check in RULES if rule.code.startswith(JUDGES_AUTOSCALERS))
+    return AutoscalerJudgement(autoscaler.kind, autoscaler.name, _worst(findings), findings)
+
+
+def _worst(findings: Sequence[Finding]) -> Status:
+    statuses = {finding.status for finding in findings}
+    return next((status for status in (Status.FIRED, Status.UNKNOWN) if status in statuses), Status.CLEAR)

@@ -1,0 +1,106 @@
+"""The regimes table on whole evaluations: first match wins, confidence, evidence for and against."""
+
+from typing import Any
+
+import pytest
+
+from scalewarden.judgement.evaluate import Evaluation, evaluate
+from scalewarden.model.diagnosis import Confidence, Regime
+from scalewarden.model.policy import Policy
+from scalewarden.model.signal import Absent
+from scalewarden.model.snapshot import Snapshot
+from tests.builders import fleet, gpu, replica, snapshot
+
+QUEUE = [3.0] * 41
+
+
+def diagnosed(*pods: Any, **more: Any) -> Evaluation:
+    return evaluate(snapshot(pods, **more), Policy())
+
+
+CASES = {
+    "nothing is seen": (Regime.INDETERMINATE, fleet(3, kv=None, waiting=None, running=None)),
+    "most is not seen": (Regime.INDETERMINATE, (replica(), *fleet(2, kv=None))),
+    "the cache is full": (Regime.KV_CACHE_BOUND, fleet(3, kv=0.9, running=12)),
+    "requests were preempted": (Regime.KV_CACHE_BOUND, (replica(kv=0.6, preemptions=2), *fleet(2, kv=0.6))),
+    "nobody asks": (Regime.IDLE, fleet(3, kv=0.0, running=0.0)),
+    "the batch limit binds": (Regime.BATCH_LIMITED, fleet(2, kv=0.4, waiting=QUEUE, running=8, max_num_seqs=8)),
+    "running stays flat beside a queue": (Regime.BATCH_LIMITED, fleet(2, kv=0.4, waiting=QUEUE, running=8)),
+    "the batch collapsed": (Regime.BATCH_LIMITED, fleet(2, kv=0.4, waiting=QUEUE, running=[1, 2] * 20, eff_batch=2)),
+    "a queue that nothing explains": (
+        Regime.QUEUE_BOUND,
+        fleet(2, kv=0.4, waiting=QUEUE, running=[5, 6] * 20, eff_batch=6, max_num_seqs=64),
+    ),
+    "compute is busy": (
+        Regime.COMPUTE_BOUND,
+        fleet(2, kv=0.6, gpu_busy=0.95, engine_active=0.95, sm_active=0.7, running=20),
+    ),
+    "room everywhere": (Regime.UNDERLOADED, fleet(2, kv=0.1, running=2, max_num_seqs=64, gpu_busy=0.2)),
+    "busy and well": (Regime.HEALTHY, fleet(2, kv=0.6, running=20, max_num_seqs=64, gpu_busy=0.7)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_regimes(name: str) -> None:
+    regime, pods = CASES[name]
+    found = diagnosed(*pods).diagnosis
+    assert found.regime is regime, found.summary
+    assert found.summary.endswith(".")
+    assert found.advice.endswith(".")
+    assert "\n" not in found.summary
+
+
+def test_busy_engine_without_sm_or_tensor_activity_is_not_called_compute_bound() -> None:
+    found = diagnosed(*fleet(2, kv=0.6, gpu_busy=0.95, engine_active=0.95, running=20)).diagnosis
+    assert found.regime is Regime.HEALTHY
+
+
+def test_a_busy_gpu_is_not_underloaded() -> None:
+    assert diagnosed(*fleet(2, kv=0.1, running=2, gpu_busy=0.9)).diagnosis.regime is Regime.HEALTHY
+
+
+def test_a_hot_minority_is_a_routing_matter() -> None:
+    found = diagnosed(replica(kv=0.95), *fleet(3, kv=0.2)).diagnosis
+    assert found.regime is Regime.KV_CACHE_BOUND
+    assert "routing" in found.advice
+    assert "routing" not in diagnosed(*fleet(4, kv=0.95)).diagnosis.advice
+
+
+@pytest.mark.parametrize(
+    ("pods", "confidence"),
+    [
+        (fleet(4, kv=0.95), Confidence.HIGH),
+        (fleet(4, kv=0.82), Confidence.MEDIUM),
+        ((*fleet(9, kv=0.95), replica(kv=None)), Confidence.MEDIUM),
+        ((*fleet(3, kv=0.95), replica(kv=None)), Confidence.LOW),
+        (fleet(4, kv=0.95, over=60), Confidence.LOW),
+        (fleet(4, kv=None, waiting=None, running=None), Confidence.LOW),
+    ],
+)
+def test_confidence_by_coverage_span_and_distance_from_the_line(pods: Any, confidence: Confidence) -> None:
+    assert diagnosed(*pods).diagnosis.confidence is confidence
+
+
+def test_a_missing_signal_does_not_make_a_row_match() -> None:
+    without = Absent("DCGM_FI_PROF_GR_ENGINE_ACTIVE is not exported")
+    found = diagnosed(*fleet(2, kv=0.1, running=2, gpu_busy=without, gpus=[gpu()])).diagnosis
+    assert found.regime is Regime.UNDERLOADED
+
+
+def test_evidence_names_the_replica_and_the_line() -> None:
+    found = diagnosed(*fleet(2, kv=0.9)).diagnosis
+    assert {"llama-70b-0", "llama-70b-1"} <= {one.replica for one in found.evidence_for}
+    assert all(one.threshold is not None for one in found.evidence_for)
+
+
+def test_an_evaluation_answers_for_one_removal_when_nobody_asked() -> None:
+    found = diagnosed(*fleet(4, kv=0.5))
+    intent = found.snapshot.intent
+    assert intent is not None
+    assert (intent.from_, intent.to, intent.path) == (4, 3, "deployments/scale")
+
+
+def test_no_replica_at_all_is_an_answer_too() -> None:
+    found = evaluate(Snapshot("x", "serving", 1.0, snapshot().target, 0), Policy())
+    assert found.diagnosis.regime is Regime.INDETERMINATE
+    assert found.frontier is None
