@@ -100,7 +100,7 @@ def _share(fleet: Fleet) -> float | None:
 def _at_limit(carried: Carried, snapshot: Snapshot) -> bool:
     """Running at the batch limit; where the limit is unknown, flat while requests wait."""
     limits = snapshot.thresholds
-    points = windows.span(series(carried, SignalName.RUNNING), limits["waitingNeverZero"], limits).points
+    points = windows.lasting(series(carried, SignalName.RUNNING), limits["waitingNeverZero"], limits).points
     if not points:
         return False
     if carried.limit:

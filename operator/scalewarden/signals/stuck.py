@@ -23,7 +23,7 @@ def is_stuck(replica: Replica, at: float, thresholds: Thresholds) -> bool | None
     waiting = replica.reading(SignalName.WAITING)
     if waiting is None or age(waiting, at) >= thresholds["absentSeconds"]:
         return None
-    queue = windows.span(_points(waiting), thresholds["waitingNeverZero"], thresholds)
+    queue = windows.lasting(_points(waiting), thresholds["waitingNeverZero"], thresholds)
     if any(value <= 0 for value in queue.values):
         return False
     moving = [_moving(replica.reading(name), thresholds) for name in (SignalName.GEN_TPS, SignalName.FINISH_RATE)]
@@ -44,7 +44,7 @@ def _moving(rate: Reading | None, thresholds: Thresholds) -> bool | None:
         return None
     if not rate.series:
         return rate.value > 0 if rate.value > 0 or rate.window >= thresholds["shortSpan"] else None
-    span = windows.span(rate.series, thresholds["waitingNeverZero"], thresholds)
+    span = windows.lasting(rate.series, thresholds["waitingNeverZero"], thresholds)
     if any(value > 0 for value in span.values):
         return True
     return False if span.enough else None

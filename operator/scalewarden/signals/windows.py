@@ -1,7 +1,8 @@
 """Judging a series over time: the last D seconds ending at its newest sample, and what they prove.
 
-With less data than D a shorter span stands in, from `shortSpan` seconds and `shortSamples` samples on; below that
-nothing is proven. A single counter-example (an empty queue, a request in flight) needs no span at all.
+What was seen within D (a maximum, a request in flight) needs all there is. What must have lasted for D is judged over
+the last `shortSpan` seconds, from `shortSamples` samples on, where the data do not reach back D; below that nothing is
+proven.
 """
 
 import math
@@ -34,22 +35,33 @@ class Span:
         return tuple(point.value for point in self.points)
 
 
-def span(series: Sequence[Point], seconds: float, thresholds: Thresholds, slack: float = 0.1) -> Span:
-    """The last `seconds` of a series ending at its newest point.
+SLACK = 0.1
+"""Share of a duration that may be missing before it is called short: samples never sit on the edges of a window."""
+JITTER = 0.02
+"""Share of the short span that late or early scrapes may take away."""
 
-    slack is the share of `seconds` that may be missing before the span is called short: samples never sit on
-    the edges of a window.
-    """
-    if not series:
-        return Span((), seconds, short=True, enough=False)
-    start = series[-1].at - seconds
-    points = tuple(point for point in series if point.at >= start)
-    covered = points[-1].at - points[0].at
-    short = covered < seconds * (1 - slack)
-    enough = not short or (
-        covered >= min(thresholds["shortSpan"], seconds) and len(points) >= thresholds["shortSamples"]
-    )
-    return Span(points, seconds, short, enough)
+
+def span(series: Sequence[Point], seconds: float, thresholds: Thresholds) -> Span:
+    """All points of the last `seconds` of a series, ending at its newest point."""
+    points = since(series, series[-1].at - seconds) if series else ()
+    covered = points[-1].at - points[0].at if points else 0.0
+    short = covered < seconds * (1 - SLACK)
+    return Span(points, seconds, short, enough=not short or _suffices(points, seconds, thresholds))
+
+
+def lasting(series: Sequence[Point], seconds: float, thresholds: Thresholds) -> Span:
+    """The points over which something must have lasted for `seconds`: where the data cover less, the fewest newest
+    ones that make a short span."""
+    whole = span(series, seconds, thresholds)
+    if not whole.short or not whole.enough:
+        return whole
+    start = next(n for n in range(len(whole.points), -1, -1) if _suffices(whole.points[n:], seconds, thresholds))
+    return Span(whole.points[start:], seconds, short=True, enough=True)
+
+
+def _suffices(points: Sequence[Point], seconds: float, thresholds: Thresholds) -> bool:
+    least = min(thresholds["shortSpan"], seconds) * (1 - JITTER)
+    return len(points) >= max(1.0, thresholds["shortSamples"]) and points[-1].at - points[0].at >= least
 
 
 def since(series: Sequence[Point], start: float) -> tuple[Point, ...]:

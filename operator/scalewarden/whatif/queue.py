@@ -16,7 +16,7 @@ def standing(points: Sequence[Point], limits: Thresholds) -> Decision | None:
     """
     if not points:
         return None
-    span = windows.span(points, limits["waitingNeverZero"], limits)
+    span = windows.lasting(points, limits["waitingNeverZero"], limits)
     if min(span.values) <= 0:
         return Decision.ALLOW
     if not span.enough:

@@ -1,0 +1,1 @@
+"""One module a rule; each answers Fired, Clear or Unknown about one snapshot. Pure."""

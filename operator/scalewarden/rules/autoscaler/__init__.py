@@ -1,0 +1,1 @@
+"""ASC: whether an autoscaler reads something that follows load."""

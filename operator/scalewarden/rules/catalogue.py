@@ -1,0 +1,31 @@
+"""Every rule there is, in the order of its codes. A code is never used again for something else."""
+
+from scalewarden.rules.autoscaler import cpu_scaled_gpu_workload, utilization_target
+from scalewarden.rules.kvcache import kv_cache_pressure, preemption
+from scalewarden.rules.rule import Check, Rule
+from scalewarden.rules.scaledown import scale_to_zero_with_requests, survivors_overcommitted
+from scalewarden.rules.signals import (
+    missing_engine_metrics,
+    partial_replica_coverage,
+    stale_signals,
+    utilization_blind_under_mig,
+)
+from scalewarden.rules.throughput import batching_collapse, growing_queue
+from scalewarden.rules.utilization import genuinely_idle, low_utilization_not_spare
+
+RULES: tuple[tuple[Rule, Check], ...] = (
+    (stale_signals.RULE, stale_signals.check),
+    (missing_engine_metrics.RULE, missing_engine_metrics.check),
+    (utilization_blind_under_mig.RULE, utilization_blind_under_mig.check),
+    (partial_replica_coverage.RULE, partial_replica_coverage.check),
+    (low_utilization_not_spare.RULE, low_utilization_not_spare.check),
+    (genuinely_idle.RULE, genuinely_idle.check),
+    (kv_cache_pressure.RULE, kv_cache_pressure.check),
+    (preemption.RULE, preemption.check),
+    (batching_collapse.RULE, batching_collapse.check),
+    (growing_queue.RULE, growing_queue.check),
+    (survivors_overcommitted.RULE, survivors_overcommitted.check),
+    (scale_to_zero_with_requests.RULE, scale_to_zero_with_requests.check),
+    (cpu_scaled_gpu_workload.RULE, cpu_scaled_gpu_workload.check),
+    (utilization_target.RULE, utilization_target.check),
+)

@@ -1,0 +1,98 @@
+"""Conditions that several rules ask about one replica; each holds, does not hold, or cannot be told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scalewarden.model.finding import Evidence
+from scalewarden.model.signal import SignalName
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Replica
+from scalewarden.rules import look
+from scalewarden.rules.look import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`holds` is None where the signals do not suffice; `what` is the fact in words, or what is missing."""
+
+    holds: bool | None
+    what: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+def any_of(conditions: Iterable[Condition]) -> bool | None:
+    """True if one holds, False if none does, None if that cannot be told."""
+    answers = {condition.holds for condition in conditions}
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def first(conditions: Sequence[Condition], holds: bool | None) -> Condition:
+    """The first condition with that answer; there must be one."""
+    return next(condition for condition in conditions if condition.holds is holds)
+
+
+def not_known(seen: Look) -> Condition:
+    """A condition that cannot be told, and the signal that is to blame."""
+    return Condition(None, f"{seen.name.value} is not known on {seen.where} ({seen.gap})")
+
+
+def kv_full(replica: Replica, snapshot: Snapshot) -> Condition:
+    """KV usage reached `kvUsageDeny` within the window."""
+    name, line = SignalName.KV_USAGE, snapshot.thresholds["kvUsageDeny"]
+    seen = look.series(snapshot, replica.pod, name, replica.signal(name), snapshot.thresholds["pressureWindow"])
+    peak = max(seen.values, default=0.0)
+    if peak < line and seen.gap:
+        return not_known(seen)
+    what = (
+        f"KV-cache usage peaked at {look.shown(peak, line)} on {replica.pod} (line {line:.2f}){look.shortness([seen])}"
+    )
+    return Condition(peak >= line, what, seen.evidence(peak, line))
+
+
+def queue_stands(replica: Replica, snapshot: Snapshot) -> Condition:
+    """Requests waited at every sample of the last `waitingNeverZero` seconds on this replica."""
+    name, seconds = SignalName.WAITING, snapshot.thresholds["waitingNeverZero"]
+    return standing(look.lasting(snapshot, replica.pod, name, replica.signal(name), seconds))
+
+
+def standing(queue: Look) -> Condition:
+    """A queue that was never empty; one empty sample denies it, however short the data."""
+    ever_empty = min(queue.values, default=0.0) <= 0
+    if not (queue.fresh if ever_empty else queue.span.enough):
+        return not_known(queue)
+    newest = queue.values[-1]
+    if ever_empty:
+        return Condition(False, f"the queue of {queue.where} was empty at times", queue.evidence(newest, 0.0))
+    what = f"requests waited on {queue.where} without a break ({newest:.0f} now){look.shortness([queue])}"
+    return Condition(True, what, queue.evidence(newest, 0.0))
+
+
+def preempting(replica: Replica, snapshot: Snapshot) -> Condition:
+    """The engine evicted running requests within the window."""
+    name, line = SignalName.PREEMPTIONS, snapshot.thresholds["preemptions"]
+    seen = look.number(snapshot, replica.pod, name, replica.signal(name))
+    count = seen.value or 0.0
+    if count <= line and seen.gap:
+        return not_known(seen)
+    return Condition(count > line, f"{count:.3g} preemptions on {replica.pod}", seen.evidence(count, line))
+
+
+def batch_limit(replica: Replica, snapshot: Snapshot) -> int | None:
+    """The replica's own batch limit (sequences), else the one in the pod template."""
+    return replica.max_num_seqs or snapshot.workload.max_num_seqs
+
+
+def batch_filled(replica: Replica, snapshot: Snapshot) -> Condition:
+    """The batch (p95 of running sequences) reached `concurrencyAllow` of its limit."""
+    limit, line = batch_limit(replica, snapshot), snapshot.thresholds["concurrencyAllow"]
+    name = SignalName.EFF_BATCH
+    seen = look.number(snapshot, replica.pod, name, replica.signal(name))
+    if seen.gap or seen.value is None:
+        return not_known(seen)
+    if limit is None:
+        return Condition(None, f"the batch limit of {replica.pod} is not known")
+    filled = look.rounded(seen.value / limit)
+    what = f"the batch of {replica.pod} reached {filled:.0%} of its limit of {limit} sequences (line {line:.0%})"
+    return Condition(filled >= line, what, seen.evidence(seen.value, look.rounded(line * limit)))

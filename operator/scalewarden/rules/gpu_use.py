@@ -1,0 +1,39 @@
+"""Does the target use GPUs? Its pod template says so, or its devices do; a CPU build of an engine is not misjudged."""
+
+import re
+
+from scalewarden.model.signal import Reading, SignalName
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Replica, Workload
+
+GPU_SIGNALS = (
+    SignalName.GPU_BUSY, SignalName.ENGINE_ACTIVE, SignalName.KERNEL_UTILIZATION, SignalName.SM_ACTIVE,
+    SignalName.TENSOR_ACTIVE, SignalName.DRAM_ACTIVE, SignalName.FB_USED,
+)  # fmt: skip
+GPU_FLAGS = ("--gpu-memory-utilization", "--tensor-parallel-size", "-tp", "--tp-size", "--tp", "--n-gpu-layers", "-ngl")
+CPU_IMAGE = re.compile(r"(^|[^a-z0-9])cpu([^a-z0-9]|$)")
+
+
+def uses_gpus(snapshot: Snapshot) -> bool | None:
+    """True where pods request or hold a GPU, or run with GPU flags and no CPU build; None where the pod template is
+    not known and no device was seen."""
+    workload = snapshot.workload
+    if workload.requests_gpu or any(_holds_gpu(replica) for replica in snapshot.replicas):
+        return True
+    if workload.image is None and not workload.args:
+        return None
+    return _has_gpu_flags(workload) and not _is_cpu_build(workload)
+
+
+def _holds_gpu(replica: Replica) -> bool:
+    return bool(replica.gpus) or any(isinstance(replica.signal(name), Reading) for name in GPU_SIGNALS)
+
+
+def _has_gpu_flags(workload: Workload) -> bool:
+    flags = {argument.partition("=")[0] for argument in workload.args}
+    return workload.tensor_parallel_size is not None or not flags.isdisjoint(GPU_FLAGS)
+
+
+def _is_cpu_build(workload: Workload) -> bool:
+    words = " ".join(workload.args).replace("=", " ")
+    return "--device cpu" in words or bool(CPU_IMAGE.search(workload.image or ""))

@@ -1,0 +1,1 @@
+"""KVC: the memory that bounds LLM inference."""

@@ -1,0 +1,1 @@
+"""SCL: what a removal would do."""

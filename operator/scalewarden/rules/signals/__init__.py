@@ -1,0 +1,1 @@
+"""SIG: whether the numbers may be trusted at all."""

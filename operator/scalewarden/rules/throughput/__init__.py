@@ -1,0 +1,1 @@
+"""THR: queues, batches and tokens per second."""

@@ -1,0 +1,1 @@
+"""UTL: what a GPU utilization means, and does not mean."""

@@ -1,0 +1,148 @@
+"""Reads the cases of a rule: a compact YAML description of a service and the finding it must give.
+
+    - case: two samples in a row on the line
+      given:
+        replicas: [{kv: [0.8, 0.8]}, {kv: 0.3, count: 3}]
+      expect:
+        message: KV-cache usage is under pressure on …
+        evidence: [{signal: kv_usage, value: 0.8, unit: fraction, threshold: 0.8, replica: llama-70b-0}]
+
+The file's name is the status: fires, clear or unknown. A signal is a number (constant over the window), a list (one
+sample each), or a mapping: {ramp: [from, to]}, {steps: [...]}, {constant: v}, each with over/every/age in seconds, or
+{absent: cause, for_good: true}; null means it was never read. Keywords are those of tests/builders.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, TargetType
+from scalewarden.model.finding import Severity, Status
+from scalewarden.model.signal import Absent, SignalName
+from scalewarden.model.snapshot import History, Removed, Snapshot
+from scalewarden.model.workload import Engine, Gpu, Replica, Workload
+from tests import builders as build
+
+HERE = Path(__file__).parent
+STATUS = {"fires": Status.FIRED, "clear": Status.CLEAR, "unknown": Status.UNKNOWN}
+Described = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One description with the finding it must give."""
+
+    name: str
+    rule: str
+    snapshot: Snapshot
+    status: Status
+    severity: Severity | None
+    message: str
+    evidence: tuple[Described, ...]
+
+
+def cases(rule: str, folder: Path) -> Iterator[Case]:
+    """All cases of one rule's folder."""
+    for stem, status in STATUS.items():
+        for found in yaml.safe_load((folder / f"{stem}.yaml").read_text(encoding="utf-8")):
+            expect = found["expect"]
+            yield Case(
+                f"{stem}: {found['case']}",
+                rule,
+                snapshot(found.get("given", {})),
+                status,
+                Severity(expect["severity"]) if "severity" in expect else None,
+                expect["message"],
+                tuple(expect.get("evidence", ())),
+            )
+
+
+def snapshot(given: Described) -> Snapshot:
+    """The described service; what is not said is quiet and healthy."""
+    more = dict(given)
+    replicas = [one for described in more.pop("replicas", ()) for one in _replicas(described)]
+    autoscalers = [_autoscaler(described) for described in more.pop("autoscalers", ())]
+    if "workload" in more:
+        more["workload"] = _workload(more["workload"])
+    if "engine" in more:
+        more["engine"] = Engine(more["engine"])
+    if "intent" in more:
+        more["intent"] = build.intent(more["intent"]["from"], more["intent"]["to"])
+    if "service" in more:
+        more["service"] = {name: _signal(name, value, {}) for name, value in more["service"].items()}
+    if "removed" in more:
+        gone = [one for described in more.pop("removed") for one in _removed(described)]
+        more["history"] = History(since=build.AT - 3600, removed=tuple(gone))
+    return build.snapshot(replicas, autoscalers=autoscalers, **more)
+
+
+def _removed(described: Described) -> Iterator[Removed]:
+    values = dict(described)
+    ago = values.pop("ago")
+    return (Removed(one, build.AT - ago) for one in _replicas(values))
+
+
+def _replicas(described: Described) -> list[Replica]:
+    values = dict(described)
+    count = values.pop("count", 1)
+    how: Described = {name: values[name] for name in ("age", "over", "every") if name in values}
+    values["gpus"] = [_gpu(gpu, how) for gpu in values.get("gpus", ())]
+    names = {"kv": "kv_usage"} | {name.value: name.value for name in SignalName}
+    signals = {key: _signal(names[key], value, how) for key, value in values.items() if key in names}
+    return list(build.fleet(count, **(values | signals)))
+
+
+def _gpu(described: Described, how: Described) -> Gpu:
+    values = dict(described)
+    signals = {key: _signal(key, value, how) for key, value in values.items() if key in set(SignalName)}
+    return build.gpu(**(dict(how) | values | signals))
+
+
+def _signal(name: str, value: Any, how: Described) -> build.Value:
+    if not isinstance(value, Mapping):
+        return cast("build.Value", value)
+    if "absent" in value:
+        return Absent(value["absent"], value.get("for_good", False))
+    own: Described = {**how, **{key: value[key] for key in ("age", "over", "every") if key in value}}
+    timing = {"at": build.AT - own.get("age", 0.0), "every": own.get("every", build.EVERY)}
+    over = own.get("over", build.OVER)
+    if "ramp" in value:
+        points = build.ramp(*value["ramp"], over=over, **timing)
+    elif "steps" in value:
+        points = build.steps(*value["steps"], **timing)
+    else:
+        points = build.constant(value["constant"], over=over, **timing)
+    return build.reading(name, points, source=value.get("source", ""))
+
+
+def _workload(described: Described | None) -> Workload:
+    if described is None:
+        return Workload()
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in described.items()}
+    return Workload(**values) if values.pop("cpu_only", False) else build.gpu_workload(**values)
+
+
+def _autoscaler(described: Described) -> Autoscaler:
+    make = {"hpa": build.hpa, "scaledobject": build.scaled_object}[described.get("kind", "hpa")]
+    metrics = [_metric(index, metric) for index, metric in enumerate(described.get("metrics", ()))]
+    return make(*metrics, name=described.get("name", "llama-70b"), ignore_reason=described.get("ignore"))
+
+
+def _metric(index: int, described: Described) -> AutoscalerMetric:
+    values = dict(described)
+    make: Mapping[str, Callable[..., AutoscalerMetric]] = {
+        "resource": build.resource,
+        "container": build.container_resource,
+        "pods": build.pods_metric,
+        "external": build.external,
+        "trigger": build.trigger,
+    }
+    kind = next(key for key in make if key in values)
+    where = "spec.triggers" if kind == "trigger" else "spec.metrics"
+    name = values.pop(kind)
+    if "target_type" in values:
+        values["target_type"] = TargetType(values["target_type"])
+    return make[kind](name, **{"field": f"{where}[{index}]", **values})
