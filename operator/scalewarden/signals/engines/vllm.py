@@ -1,0 +1,89 @@
+"""vLLM, V1 and V0: series names since 0.5, newest spelling first, read from the sources of its releases."""
+
+from collections.abc import Mapping
+
+from scalewarden.model.signal import SignalName
+from scalewarden.model.workload import Engine
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
+from scalewarden.signals.sample import Scrape
+
+_HITS = ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total")
+_ITL = (
+    Series("vllm:inter_token_latency_seconds", "0.10.2 on"),
+    Series("vllm:time_per_output_token_seconds", "up to 0.11, V0"),
+)
+_CACHE = "vllm:cache_config_info"
+
+ROWS = (
+    # `perc` is a fraction. With several processes some releases add a `pid` label: the maximum is right for both.
+    Row(SignalName.KV_USAGE, Kind.GAUGE, Fold.MAX, (
+        Series("vllm:kv_cache_usage_perc", "0.9.2 on"),
+        Series("vllm:gpu_cache_usage_perc", "up to 0.11, V0"),
+    )),
+    Row(SignalName.RUNNING, Kind.GAUGE, Fold.SUM, (Series("vllm:num_requests_running"),)),
+    Row(SignalName.WAITING, Kind.GAUGE, Fold.SUM, (Series("vllm:num_requests_waiting"),)),
+    Row(SignalName.WAITING_CAPACITY, Kind.GAUGE, Fold.SUM, (
+        Series("vllm:num_requests_waiting_by_reason", "0.21 on", only={"reason": "capacity"}),
+    ), when_absent="vLLM exports it from 0.21 on"),
+    # Each data-parallel engine runs its own batch: the largest one counts, not the sum.
+    Row(SignalName.EFF_BATCH, Kind.GAUGE, Fold.MAX, (Series("vllm:num_requests_running"),)),
+    Row(SignalName.PREEMPTIONS, Kind.COUNTER, Fold.SUM, (Series("vllm:num_preemptions_total"),)),
+    Row(SignalName.GEN_TPS, Kind.COUNTER, Fold.SUM, (Series("vllm:generation_tokens_total"),)),
+    # prompt_tokens counts cached tokens too: what was computed is less the hits.
+    Row(SignalName.PREFILL_TPS, Kind.COUNTER, Fold.SUM, (
+        Series("vllm:prompt_tokens_by_source_total", "0.17.1 on", only={"source": "local_compute"}),
+        Series("vllm:prompt_tokens_total", "up to 0.15, V0", minus=_HITS),
+    )),
+    Row(SignalName.FINISH_RATE, Kind.COUNTER, Fold.SUM, (Series("vllm:request_success_total"),)),
+    Row(SignalName.PREFIX_HIT, Kind.COUNTER, Fold.SUM, (
+        Series("vllm:prefix_cache_hits_total", "0.9.2 on", over=("vllm:prefix_cache_queries_total",)),
+        Series("vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11", over=("vllm:gpu_prefix_cache_queries_total",)),
+    ), when_absent="V0 has no hit counter"),
+    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:time_to_first_token_seconds"),)),
+    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
+    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
+    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:e2e_request_latency_seconds"),)),
+    # A quantile reads 0.285 s when nobody queues (the first bucket ends at 0.3 s): the mean tells.
+    Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_queue_time_seconds"),)),
+    Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_prompt_tokens"),)),
+    Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_generation_tokens"),)),
+    Row(SignalName.KV_TOKENS, Kind.INFO, Fold.MAX, (Series(_CACHE),)),
+)  # fmt: skip
+
+
+def version(scrape: Scrape) -> str:
+    """The generation that wrote the page, by what only it exports."""
+    gauges = scrape.named("vllm:kv_cache_usage_perc") or scrape.named("vllm:gpu_cache_usage_perc")
+    return "V1" if any("engine" in sample.labels for sample in gauges) else "V0"
+
+
+def capacity(scrape: Scrape) -> float | None:
+    """KV-cache tokens of one engine, the smallest where they differ: they stand in labels of cache_config_info."""
+    sizes = [_tokens(sample.labels) for sample in scrape.named(_CACHE)]
+    return min((size for size in sizes if size), default=None)
+
+
+def _tokens(labels: Mapping[str, str]) -> float | None:
+    """kv_cache_size_tokens from 0.25 on, else blocks × block size; "None" stands where the engine does not know."""
+    size, blocks, block_size = (
+        _number(labels.get(name)) for name in ("kv_cache_size_tokens", "num_gpu_blocks", "block_size")
+    )
+    if size:
+        return size
+    return blocks * block_size if blocks and block_size else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdecimal() else None
+
+
+TABLE = EngineTable(
+    engine=Engine.VLLM,
+    prefix="vllm:",
+    silent="`--disable-log-stats` removes them",
+    images=("vllm",),
+    commands=("vllm serve", "vllm.entrypoints"),
+    rows=ROWS,
+    version=version,
+    capacity=capacity,
+)

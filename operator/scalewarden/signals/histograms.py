@@ -1,0 +1,104 @@
+"""Histograms as what was observed within a span: always increases of buckets, never their lifetime."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
+
+from scalewarden.signals.counters import by_labels, increase
+from scalewarden.signals.pages import Pages, values
+from scalewarden.signals.sample import Scrape
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Observations within a span: count, sum, and how many fell at or below each bound (`buckets`, cumulative).
+
+    at: unix seconds of the newest sample; seconds of data; name without `_bucket`.
+    """
+
+    name: str
+    count: float
+    sum: float
+    buckets: Mapping[float, float]
+    at: float
+    seconds: float
+
+    @property
+    def mean(self) -> float | None:
+        """Mean observation, None of none."""
+        return self.sum / self.count if self.count > 0 else None
+
+
+def observed(pages: Pages, name: str) -> Observed | None:
+    """What one histogram of a pod saw over its pages; None with fewer than two samples of it."""
+    count, total = increase(pages, (f"{name}_count",)), increase(pages, (f"{name}_sum",))
+    if count is None or total is None:
+        return None
+    return Observed(name, count.total, total.total, _buckets(pages, name), count.at, count.seconds)
+
+
+def _buckets(pages: Pages, name: str) -> dict[float, float]:
+    gained: dict[float, list[float]] = {}
+    for _, _, gains in by_labels(_telling(pages, name), f"{name}_bucket", {}):
+        for labels, gain in gains.items():
+            gained.setdefault(_bound(dict(labels)), []).append(gain)
+    return {bound: fsum(gained[bound]) for bound in sorted(gained) if not math.isnan(bound)}
+
+
+def _telling(pages: Pages, name: str) -> Pages:
+    """The first and last page and those around a reset: with no reset between, all others add nothing."""
+    counts = [scrape for scrape in pages.scrapes if scrape.named(f"{name}_count")]
+    telling = {0, len(counts) - 1}
+    for index in range(1, len(counts)):
+        earlier, later = counts[index - 1], counts[index]
+        if pages.restarted_between(earlier.at, later.at) or _fell(earlier, later, f"{name}_count"):
+            telling |= {index - 1, index}
+    return Pages(tuple(scrape for index, scrape in enumerate(counts) if index in telling), pages.restarted_at)
+
+
+def _fell(earlier: Scrape, later: Scrape, name: str) -> bool:
+    before, after = values(earlier, name, {}) or {}, values(later, name, {}) or {}
+    return any(value < before.get(labels, value) for labels, value in after.items())
+
+
+def _bound(labels: Mapping[str, str]) -> float:
+    try:
+        return float(labels["le"])
+    except (KeyError, ValueError):
+        return math.nan
+
+
+def merged(parts: Iterable[Observed]) -> Observed | None:
+    """Several pods' observations as one; buckets at the bounds that all of them have. None of nothing."""
+    some = tuple(parts)
+    if not some:
+        return None
+    bounds = set(some[0].buckets).intersection(*(part.buckets for part in some))
+    return Observed(
+        name=some[0].name,
+        count=fsum(part.count for part in some),
+        sum=fsum(part.sum for part in some),
+        buckets={bound: fsum(part.buckets[bound] for part in some) for bound in sorted(bounds)},
+        at=max(part.at for part in some),
+        seconds=max(part.seconds for part in some),
+    )
+
+
+def quantile(seen: Observed, q: float) -> float | None:
+    """The q-quantile, linear inside its bucket as in PromQL; the last finite bound where it lies beyond it.
+
+    None without observations or without buckets to tell.
+    """
+    finite = [bound for bound in seen.buckets if bound != math.inf]
+    everything = max(seen.buckets.values(), default=0.0)
+    if not finite or everything <= 0:
+        return None
+    rank = q * everything
+    lower, below = 0.0, 0.0
+    for bound in finite:
+        within = max(below, seen.buckets[bound])
+        if within >= rank and within > below:
+            return lower + (bound - lower) * (rank - below) / (within - below)
+        lower, below = bound, within
+    return finite[-1]

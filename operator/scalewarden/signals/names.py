@@ -1,0 +1,7 @@
+"""Every series name that is read anywhere: sources keep these and drop the rest of a page."""
+
+from scalewarden.signals.engines import TABLES
+from scalewarden.signals.gpus import dcgm
+
+ENGINE: frozenset[str] = frozenset(name for table in TABLES.values() for name in table.names)
+WANTED: frozenset[str] = ENGINE | dcgm.NAMES

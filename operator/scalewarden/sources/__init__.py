@@ -1,0 +1,1 @@
+"""Where samples and objects come from; every failure is wrapped at this edge."""

@@ -1,0 +1,194 @@
+"""Facts → Snapshot. Recording and live operator come through here, so that both are judged alike."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.crd_service import AUTO
+from scalewarden.model.crd_spec import InferenceDeploymentSpec
+from scalewarden.model.intent import Intent
+from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
+from scalewarden.model.snapshot import History, Snapshot
+from scalewarden.model.workload import Engine, Replica, Routing, Workload
+from scalewarden.signals.aggregate import Measured, service_signals
+from scalewarden.signals.derive import replica_signals
+from scalewarden.signals.engines import detect_in_template, detect_on_page
+from scalewarden.signals.gpus.devices import NO_EXPORTER, Reader, pod_signals
+from scalewarden.signals.gpus.pages import Holder, exported
+from scalewarden.signals.pages import Pages
+from scalewarden.signals.sample import Scrape
+from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
+from scalewarden.sources.workloads import child
+
+Object = Mapping[str, Any]
+Series = Sequence[Scrape] | Absent
+
+NOT_SCRAPED = Absent("no scrape of its metrics page")
+DEFAULT_INTERVAL = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was gathered about one InferenceDeployment, before it is judged.
+
+    target: the scaled object as the API server returns it, None where only its reference is known; resource its
+    plural from discovery. replicas: its pods, without signals. scrapes: by (namespace, pod), oldest first, or why
+    there are none. exporters: the scrapes of GPU exporters, by any name. autoscalers: those that act on the target.
+    services: Service objects of the namespace. cold_start in seconds, where measured. scrape_interval in seconds;
+    measured from the scrapes where None.
+    """
+
+    target: Object | None
+    replicas: Sequence[Replica]
+    scrapes: Mapping[tuple[str, str], Series]
+    exporters: Mapping[str, Series] = field(default_factory=dict)
+    autoscalers: Sequence[Autoscaler] = ()
+    services: Sequence[Object] = ()
+    resource: str | None = None
+    cold_start: float | None = None
+    scrape_interval: float | None = None
+
+
+def assemble(
+    declared: InferenceDeployment,
+    facts: Facts,
+    *,
+    at: float,
+    history: History | None = None,
+    intent: Intent | None = None,
+) -> Snapshot:
+    """The snapshot of one service at `at` (unix seconds); no scrape newer than that is read.
+
+    What the object declares comes before what is detected. Pure: the same facts give the same snapshot.
+    """
+    spec = declared.spec
+    workload = _workload(spec, facts.target)
+    engine = _engine(spec, workload, facts, at)
+    replicas = _Replicas(declared, facts, workload, engine, at).all()
+    desired = desired_of(facts.target) if facts.target is not None else None
+    return Snapshot(
+        name=declared.name,
+        namespace=declared.namespace,
+        at=at,
+        target=target_of(spec.target_ref.model_dump(by_alias=True), facts.resource),
+        replicas_desired=len(replicas) if desired is None else desired,
+        replicas=replicas,
+        engine=engine,
+        workload=workload,
+        autoscalers=tuple(facts.autoscalers),
+        signals=_service(declared, facts, replicas, engine, at),
+        routing=_routing(spec, facts),
+        objectives=spec.to_objectives(),
+        thresholds=spec.to_thresholds(),
+        window=spec.window,
+        scrape_interval=facts.scrape_interval or _interval(facts.scrapes.values()),
+        cold_start=facts.cold_start,
+        sustainable_tps=spec.baseline.sustainable_tps(workload.gpus_per_replica),
+        intent=intent,
+        history=history,
+    )
+
+
+def _workload(spec: InferenceDeploymentSpec, target: Object | None) -> Workload:
+    found, topology = workload_of(pod_template_of(target or {})), spec.topology
+    profile = {AUTO: found.mig_profile, "None": None}.get(topology.mig_profile, topology.mig_profile)
+    return replace(
+        found,
+        tensor_parallel_size=topology.tensor_parallel_size or found.tensor_parallel_size,
+        gpus_per_replica=topology.gpus_per_replica or found.gpus_per_replica,
+        max_num_seqs=spec.baseline.max_num_seqs or found.max_num_seqs,
+        mig_profile=profile,
+    )
+
+
+def _engine(spec: InferenceDeploymentSpec, workload: Workload, facts: Facts, at: float) -> Engine:
+    """As declared; else as the newest page of a replica says; else as the pod template says."""
+    if spec.engine is not Engine.AUTO:
+        return spec.engine
+    for series in facts.scrapes.values():
+        pages = () if isinstance(series, Absent) else Pages.of(series, at, spec.window).scrapes
+        for scrape in reversed(pages):
+            if found := detect_on_page(scrape):
+                return found.engine
+    in_template = detect_in_template(workload)
+    return in_template.engine if in_template else Engine.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Replicas:
+    """Gives each replica its signals and GPUs."""
+
+    declared: InferenceDeployment
+    facts: Facts
+    workload: Workload
+    engine: Engine
+    at: float
+
+    def all(self) -> tuple[Replica, ...]:
+        spec = self.declared.spec
+        windows = [
+            Pages.of(series, self.at, spec.window)
+            for series in self.facts.exporters.values()
+            if not isinstance(series, Absent)
+        ]
+        reader = Reader(exported(windows), self.at, spec.to_thresholds())
+        return tuple(self._replica(replica, reader) for replica in self.facts.replicas)
+
+    def _replica(self, replica: Replica, reader: Reader) -> Replica:
+        holder = Holder(self.declared.namespace, replica.pod)
+        gpus = reader.gpus(holder, replica.gpus, mig=self.workload.mig_profile is not None)
+        signals = {**self._engine_signals(replica), **pod_signals(gpus, self._no_gpu())}
+        limit = self.declared.spec.baseline.max_num_seqs or replica.max_num_seqs
+        return replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit)
+
+    def _engine_signals(self, replica: Replica) -> dict[SignalName, Signal]:
+        spec = self.declared.spec
+        series = self.facts.scrapes.get((self.declared.namespace, replica.pod), NOT_SCRAPED)
+        signals = replica_signals(series, self.engine, self.at, spec.to_thresholds(), spec.window, replica.restarted_at)
+        tokens = spec.baseline.kv_capacity_tokens
+        if tokens is not None:
+            source = "spec.baseline.kvCapacityTokens"
+            signals[SignalName.KV_TOKENS] = Reading(float(tokens), Unit.TOKENS, self.at, source)
+        return signals
+
+    def _no_gpu(self) -> Absent:
+        """Why a replica has no GPU signals."""
+        if not self.facts.exporters:
+            return Absent("no GPU exporter is read")
+        causes = [series for series in self.facts.exporters.values() if isinstance(series, Absent)]
+        return causes[0] if len(causes) == len(self.facts.exporters) else NO_EXPORTER
+
+
+def _service(
+    declared: InferenceDeployment, facts: Facts, replicas: Sequence[Replica], engine: Engine, at: float
+) -> dict[SignalName, Signal]:
+    """Signals of the replicas that serve, taken together."""
+    pods = [
+        Measured(
+            facts.scrapes.get((declared.namespace, replica.pod), NOT_SCRAPED), replica.restarted_at, replica.signals
+        )
+        for replica in replicas
+        if replica.ready
+    ]
+    return service_signals(pods, engine, at, declared.spec.to_thresholds(), declared.spec.window)
+
+
+def _routing(spec: InferenceDeploymentSpec, facts: Facts) -> Routing:
+    if spec.routing != AUTO:
+        return Routing(spec.routing)
+    return routing_of(facts.services, child(pod_template_of(facts.target or {}), "metadata", "labels"))
+
+
+def _interval(all_series: Iterable[Series]) -> float:
+    """The usual time (s) between scrapes."""
+    gaps = [
+        later.at - earlier.at
+        for series in all_series
+        if not isinstance(series, Absent)
+        for earlier, later in pairwise(series)
+    ]
+    return median(gaps) if gaps else DEFAULT_INTERVAL

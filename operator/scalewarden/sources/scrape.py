@@ -1,0 +1,154 @@
+"""Scrape the pods' own metrics pages: the source that needs nothing installed.
+
+Each collection visits every endpoint once, at most `concurrency` at a time, each within its deadline, spread over up
+to `spread` seconds so that a large fleet is not asked all at once (every pod keeps its own place in the spread, so
+its samples stay evenly spaced). What was read goes into a bounded window for each pod (`sources/window.py`).
+Memory: one page of at most 8 MiB for each visit under way, and one window of at most 8 MiB for each pod;
+a page may carry at most `max_series` series that are read.
+"""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from scalewarden.errors import BadExposition, SourceError, SourceUnavailable
+from scalewarden.signals.exposition import parse
+from scalewarden.signals.names import WANTED
+from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.sources.base import Collected, PodEndpoint, PodKey, absent_of
+from scalewarden.sources.page import PageLimits, fetch_page
+from scalewarden.sources.tls import Access
+from scalewarden.sources.window import Bounds, Window
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeOptions:
+    """How pods are asked.
+
+    server_name: the name that https pods' certificates carry (they are dialled by IP). access: credentials; a token
+    or password is sent over https only. spread: seconds over which `concurrency` endpoints and more are spread.
+    """
+
+    concurrency: int = 64
+    limits: PageLimits = PageLimits()
+    max_series: int = 5000
+    spread: float = 1.0
+    bounds: Bounds = Bounds()
+    access: Access = Access()
+    server_name: str | None = None
+
+
+class DirectScrape:
+    """A MetricsSource over the pods' own pages. `monotonic` and `sleep` are injected by tests."""
+
+    def __init__(
+        self,
+        options: ScrapeOptions = ScrapeOptions(),
+        *,
+        monotonic: Clock = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._options = options
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._tls = options.access.context()
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._windows: dict[PodKey, Window] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+        """Visit every endpoint once; see MetricsSource. A scrape is stamped with the instant its visit began."""
+        started = self._monotonic()
+
+        def clock() -> float:
+            return now + self._monotonic() - started
+
+        wanted = {endpoint.key: endpoint for endpoint in endpoints}
+        self._windows = {key: self._windows.get(key) or Window(self._options.bounds) for key in wanted}
+        problems = await self._visit_all(wanted, clock)
+        for window in self._windows.values():
+            window.trim(now)
+        return Collected(
+            at=clock(),
+            scrapes={key: window.scrapes or absent_of(problems[key]) for key, window in self._windows.items()},
+            problems=problems,
+            exporters=frozenset(key for key, endpoint in wanted.items() if endpoint.kind != "engine"),
+        )
+
+    async def close(self) -> None:
+        """Close the connections; a later collect() opens new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _visit_all(
+        self, endpoints: Mapping[PodKey, PodEndpoint], clock: Clock
+    ) -> dict[tuple[str, str], SourceError]:
+        try:
+            secret = self._options.access.headers()
+        except SourceUnavailable as unreadable:
+            return dict.fromkeys(endpoints, unreadable)
+        spread = self._options.spread * min(1.0, len(endpoints) / self._options.concurrency)
+        outcomes = await asyncio.gather(
+            *(self._visit(endpoint, secret, spread * _place(key), clock) for key, endpoint in endpoints.items())
+        )
+        return {key: problem for key, problem in zip(endpoints, outcomes, strict=True) if problem is not None}
+
+    async def _visit(
+        self, endpoint: PodEndpoint, secret: Mapping[str, str], delay: float, clock: Clock
+    ) -> SourceError | None:
+        """Read one page into its window; what went wrong, or None."""
+        await self._sleep(delay)
+        async with self._slots:
+            at = clock()
+            try:
+                samples = await self._read(endpoint, secret if endpoint.scheme == "https" else {})
+            except SourceError as problem:
+                return problem
+        self._windows[endpoint.key].add(Scrape(at, tuple(samples)))
+        return None if samples else _nothing_to_read(endpoint)
+
+    async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str]) -> list[Sample]:
+        page = await fetch_page(self._open_session(), endpoint, self._options.limits, secret, self._options.server_name)
+        try:
+            samples = await asyncio.to_thread(parse, page, WANTED, endpoint.url)
+        except BadExposition as bad:
+            raise SourceUnavailable(
+                "the pod serves a page that is not Prometheus text", where=str(bad.where), hint=bad.hint
+            ) from bad
+        if len(samples) > self._options.max_series:
+            raise SourceUnavailable(
+                "the pod serves too many series",
+                where=endpoint.url,
+                hint=f"at most {self._options.max_series} are read",
+            )
+        return samples
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._options.concurrency, ssl=self._tls),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+
+def _place(key: PodKey) -> float:
+    """A pod's own place in the spread, in [0, 1): the same in every collection and process."""
+    return zlib.crc32(str(key).encode()) / 2**32
+
+
+def _nothing_to_read(endpoint: PodEndpoint) -> SourceError:
+    return SourceUnavailable(
+        "the pod serves a metrics page without any series that is read",
+        where=endpoint.url,
+        hint="check that the engine's metrics are on, and metrics.port and metrics.path",
+    )
