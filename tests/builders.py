@@ -172,10 +172,12 @@ def gpu(
     age: float = 0.0,
     over: float = OVER,
     every: float = EVERY,
+    reports_kernel_utilization: bool = False,
     **values: Value,
 ) -> Gpu:
     """A GPU with signals by canonical name (`engine_active=0.3`, `kernel_utilization=0.9`)."""
-    return Gpu(uuid, mig_profile, gpu_instance, model, signals(values, at=AT - age, over=over, every=every))
+    measured = signals(values, at=AT - age, over=over, every=every)
+    return Gpu(uuid, mig_profile, gpu_instance, model, measured, reports_kernel_utilization)
 
 
 def mig(profile: str = "1g.10gb", gpu_instance: str = "9", uuid: str = "GPU-0", **values: Any) -> Gpu:
@@ -265,7 +267,7 @@ def snapshot(
     objectives: Objectives | None = None,
     thresholds: Mapping[str, float] | None = None,
     service: Mapping[str, Value] | None = None,
-    target: Target = target(),  # noqa: B008  (frozen)
+    target: Target = target(),
     **more: Any,
 ) -> Snapshot:
     """A service at `AT`; unnamed replicas become `llama-70b-0`, `llama-70b-1`, …

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,20 @@ class LocalCluster(Client):
     def processes(self) -> dict[str, dict[str, int | None]]:
         """`{component: {"pid": …, "exit": None while it runs}}`."""
         return control.ask(self.work_dir, {"do": "status"})
+
+    def run(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Path:
+        """Start a process beside the cluster that ends with it; returns the log that it writes.
+
+        A name can be used again once its process has ended. env defaults to this process's own.
+        """
+        log = self.logs_dir / f"{name}.log"
+        request = {"name": name, "argv": list(argv), "env": dict(os.environ if env is None else env), "log": str(log)}
+        control.ask(self.work_dir, {"do": "start", **request})
+        return log
+
+    def end(self, name: str, grace: float = 0.0) -> None:
+        """End a process that `run` started: SIGTERM and `grace` seconds to obey, then `kill -9`."""
+        control.ask(self.work_dir, {"do": "stop", "name": name, "grace": grace})
 
     def add_nodes(self, count: int, gpus: int = 8, labels: Mapping[str, str] | None = None) -> Sequence[str]:
         """Add nodes that advertise `gpus` of `nvidia.com/gpu`, wait until they are Ready; returns their names."""
