@@ -18,6 +18,7 @@ class Scene:
     snapshot: Snapshot
     facts: Facts
     fired: frozenset[str]
+    unknown: frozenset[str]
 
     @property
     def limits(self) -> Thresholds:
@@ -47,7 +48,10 @@ def at_least(value: float | None, line: float) -> bool:
 
 
 def _indeterminate(scene: Scene) -> bool:
-    return scene.facts.required_absent or scene.facts.coverage < scene.limits["coverageIndeterminate"]
+    """Too little is seen; a full cache in a single sample is neither pressure yet nor its absence."""
+    too_thin = scene.facts.coverage < scene.limits["coverageIndeterminate"]
+    half_seen = "KVC201" in scene.unknown and at_least(scene.facts.kv_max, scene.limits["kvUsageDeny"])
+    return scene.facts.required_absent or too_thin or half_seen
 
 
 def _kv_bound(scene: Scene) -> bool:
@@ -125,13 +129,13 @@ TABLE: tuple[Row, ...] = (
         Regime.UNDERLOADED, _underloaded, "Every resource has room and latency is inside its objectives.",
         "Healthy; the what-if decides any removal.", (),
     ),
-    Row(Regime.HEALTHY, lambda _: True, "Nothing is under pressure.", "The what-if decides any removal.", ()),
+    Row(Regime.HEALTHY, lambda _: True, "Nothing is seen to bind the service.", "The what-if decides any removal.", ()),
 )  # fmt: skip
 
 
 def diagnose(snapshot: Snapshot, findings: Sequence[Finding], fleet: Fleet) -> Diagnosis:
     """The regime with its confidence and the evidence for and against it."""
-    scene = Scene(snapshot, facts(snapshot, fleet), frozenset(f.rule for f in findings if f.fired))
+    scene = Scene(snapshot, facts(snapshot, fleet), _rules(findings, Status.FIRED), _rules(findings, Status.UNKNOWN))
     row = next(row for row in TABLE if row.when(scene))
     decisive = [finding for finding in findings if finding.rule in row.rules and finding.fired]
     against = [finding for finding in findings if finding.rule in row.rules and finding.status is Status.CLEAR]
@@ -143,6 +147,10 @@ def diagnose(snapshot: Snapshot, findings: Sequence[Finding], fleet: Fleet) -> D
         _evidence(decisive),
         _evidence(against),
     )
+
+
+def _rules(findings: Sequence[Finding], status: Status) -> frozenset[str]:
+    return frozenset(finding.rule for finding in findings if finding.status is status)
 
 
 def _summary(row: Row, decisive: Sequence[Finding]) -> str:

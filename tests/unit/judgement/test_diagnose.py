@@ -21,6 +21,7 @@ def diagnosed(*pods: Any, **more: Any) -> Evaluation:
 CASES = {
     "nothing is seen": (Regime.INDETERMINATE, fleet(3, kv=None, waiting=None, running=None)),
     "most is not seen": (Regime.INDETERMINATE, (replica(), *fleet(2, kv=None))),
+    "a full cache in one sample": (Regime.INDETERMINATE, fleet(3, kv=[0.9])),
     "the cache is full": (Regime.KV_CACHE_BOUND, fleet(3, kv=0.9, running=12)),
     "requests were preempted": (Regime.KV_CACHE_BOUND, (replica(kv=0.6, preemptions=2), *fleet(2, kv=0.6))),
     "nobody asks": (Regime.IDLE, fleet(3, kv=0.0, running=0.0)),

@@ -1,0 +1,58 @@
+"""A command group that imports a command only when it is used, so that `--help` stays fast."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Of the root and of every command."""
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a command lives: a module and the function in it, and the line that `--help` shows."""
+
+    module: str
+    function: str
+    summary: str
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands from a table and loads the one that is asked for."""
+
+    lazy: ClassVar[Mapping[str, LazyCommand]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command's name, in the order of the table."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now; None for a name that is not in the table."""
+        entry = self.lazy.get(cmd_name)
+        return _load(cmd_name, entry) if entry else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of the first argument; a mistyped one is answered with the nearest name."""
+        near = get_close_matches(args[0], self.lazy, n=1)
+        if near and args[0] not in self.lazy:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in self.lazy.items()])
+
+
+def _load(name: str, entry: LazyCommand) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name, context_settings=SETTINGS)(getattr(import_module(entry.module), entry.function))
+    command = get_command(app)
+    command.name = name
+    return command

@@ -1,0 +1,63 @@
+"""`scalewarden`, also as `kubectl scalewarden`: one command a module, errors in two lines instead of a traceback."""
+
+import sys
+from io import TextIOWrapper
+from typing import ClassVar
+
+import typer
+
+from scalewarden.cli.lazy import SETTINGS, LazyCommand, LazyGroup
+from scalewarden.errors import ScalewardenError
+
+BAD_INPUT = 2
+
+
+SUMMARIES = {
+    "evaluate": "Judge a recording offline: is it safe to remove replicas?",
+    "explain": "Show why a live service may or may not be scaled down.",
+    "rules": "List the rules and thresholds, or explain one rule.",
+    "run": "Run the operator.",
+    "guard": "Run the admission server and the fence's janitor.",
+    "crd": "Print the CustomResourceDefinitions as YAML.",
+    "version": "Print the version.",
+}
+"""Every command in the order of `--help`; each is the function of its name in the module of its name."""
+
+
+class Commands(LazyGroup):
+    """The commands of `SUMMARIES`, imported when they are used."""
+
+    lazy: ClassVar = {name: LazyCommand(f"scalewarden.cli.{name}", name, said) for name, said in SUMMARIES.items()}
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Keeps LLM inference services on Kubernetes from being scaled on a misread metric.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Keeps LLM inference services on Kubernetes from being scaled on a misread metric."""
+
+
+def main() -> None:
+    """Run a command; what went wrong goes to stderr with what to do about it, and the exit code is 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show `→` gets `?`, not a traceback
+    try:
+        app()
+    except ScalewardenError as error:
+        typer.echo(f"error: {error}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {error.hint}", err=True)
+        sys.exit(BAD_INPUT)
+
+
+if __name__ == "__main__":
+    main()

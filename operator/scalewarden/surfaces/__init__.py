@@ -1,0 +1,1 @@
+"""Where a verdict is shown or enforced; none of them decides."""

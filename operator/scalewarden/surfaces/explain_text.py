@@ -1,0 +1,122 @@
+"""The chain from facts to advice on one screen: what is measured, what it means, what would happen, what to do."""
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100
+"""Widest line, so that a screen can be read, quoted and compared."""
+
+ABSENT = "–"
+"""Stands where a number was not measured; never zero."""
+
+_STYLES = {
+    "Allow": "bold green",
+    "Hold": "bold yellow",
+    "Deny": "bold red",
+    "Fired": "yellow",
+    "Unknown": "cyan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows under headings; the first column is text, numbers stand to the right."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A word that says how it stands, what it is about, and one sentence."""
+
+    status: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the screen shows, from top to bottom; empty parts are left out."""
+
+    title: str
+    context: str
+    measured: Grid
+    meaning: Line
+    question: str
+    verdict: Line
+    to_do: tuple[str, ...]
+    measured_notes: tuple[str, ...] = ()
+    findings: tuple[Line, ...] = ()
+    finding_notes: tuple[str, ...] = ()
+    tests: Grid = field(default_factory=lambda: Grid(()))
+    test_notes: tuple[str, ...] = ()
+    history: tuple[Line, ...] = ()
+
+
+def show(chain: Chain, console: Console) -> None:
+    """Print the chain; readable without colour, never wider than the console."""
+    console.print(Text(chain.title, style="bold"), Text(chain.context), sep="  ")
+    _heading(console, "What is measured")
+    _grid(console, chain.measured)
+    _notes(console, chain.measured_notes)
+    _heading(console, "What it means")
+    _lines(console, (chain.meaning, *chain.findings))
+    _notes(console, chain.finding_notes)
+    _heading(console, f"What would happen: {chain.question}")
+    _lines(console, (chain.verdict,))
+    _grid(console, chain.tests)
+    _notes(console, chain.test_notes)
+    if chain.history:
+        _heading(console, "What was asked lately")
+        _lines(console, chain.history)
+    _heading(console, "What to do")
+    _notes(console, chain.to_do)
+
+
+def number(value: float | None, decimals: int | None = None) -> str:
+    """A dash for what was not measured; two decimals where they matter, unless `decimals` says how many."""
+    if value is None:
+        return ABSENT
+    places = decimals if decimals is not None else 0 if abs(value) >= 100 or float(value).is_integer() else 2
+    return f"{value:.{places}f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 replica`, `2 replicas`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _notes(console: Console, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        console.print(Padding(Text(note), (0, 0, 0, 2)))
+
+
+def _grid(console: Console, grid: Grid) -> None:
+    if not grid.rows:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    for index, heading in enumerate(grid.headings):
+        table.add_column(heading, justify="left" if index == 0 else "right")
+    for row in grid.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _lines(console: Console, lines: tuple[Line, ...]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for line in lines:
+        sentence = Text(f"{line.subject}  ", style="bold") if line.subject else Text()
+        table.add_row(Text(line.status, style=_STYLES.get(line.status, "bold")), sentence.append(Text(line.message)))
+    console.print(Padding(table, (0, 0, 0, 2)))

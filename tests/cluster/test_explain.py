@@ -1,0 +1,92 @@
+"""`scalewarden explain` against a real API server: what it shows, and each way in which it cannot."""
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from scalewarden.cli.crd import as_yaml
+from scalewarden.cli.main import main
+from scalewarden.model.crd_manifest import manifests
+from tests.cluster_fixtures import start_or_skip
+from tests.unit.cli.test_explain import STATUS
+from tests.unit.model.objects import deployment
+from tools.localcluster import LocalCluster
+
+pytestmark = pytest.mark.cluster
+
+Explain = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def explain(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Explain:
+    """Runs the command as the cluster's administrator, or with another kubeconfig."""
+
+    def run(*arguments: str, kubeconfig: object = None) -> tuple[int, str, str]:
+        location = str(kubeconfig or cluster.kubeconfig)
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", location)
+        monkeypatch.setattr(sys, "argv", ["scalewarden", "explain", *arguments])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        printed = capsys.readouterr()
+        assert isinstance(code, int)
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def definitions(cluster: LocalCluster) -> None:
+    """The kinds, established."""
+    for manifest in manifests():
+        cluster.apply(as_yaml(manifest))
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{manifest['metadata']['name']}", "--timeout=30s")
+
+
+def test_an_evaluated_service_is_explained(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    cluster.apply(deployment({}, namespace=namespace))
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": STATUS}))
+    cluster.kubectl("patch", "infd", "llama-70b", "-n", namespace, *patch)
+    code, out, _ = explain("llama-70b", "-n", namespace)
+    assert code == 0
+    assert "Refused  KVCachePressure  a removal would fill the KV cache" in out
+    code, out, _ = explain("llama-70b", "-n", namespace, "-o", "json")
+    found = json.loads(out)
+    assert (code, found["inferenceDeployment"]) == (0, f"{namespace}/llama-70b")
+    assert found["status"]["safeReplicas"] == 4
+
+
+def test_a_service_that_nobody_evaluated(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    cluster.apply(deployment({}, namespace=namespace))
+    code, out, err = explain("llama-70b", "-n", namespace)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: InferenceDeployment {namespace}/llama-70b: not evaluated yet\nhint: ")
+
+
+def test_a_name_that_is_not_there(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    assert f"there is none in {namespace}" in explain("llama", "-n", namespace)[2]
+    cluster.apply(deployment({}, namespace=namespace))
+    code, _, err = explain("llama", "-n", namespace)
+    assert code == 2
+    assert err == (
+        f"error: InferenceDeployment {namespace}/llama: not found\nhint: in {namespace} there are: llama-70b\n"
+    )
+
+
+def test_a_person_without_the_right_to_read(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    code, _, err = explain("llama", "-n", namespace, kubeconfig=cluster.user_kubeconfig("mallory"))
+    assert code == 2
+    assert "reading it is forbidden" in err
+    assert f"you need the verb get on inferencedeployments.scalewarden.dev in {namespace}" in err
+
+
+def test_a_cluster_without_the_kind(explain: Explain) -> None:
+    with start_or_skip("bare", ("etcd", "apiserver")) as bare:
+        code, _, err = explain("llama", kubeconfig=bare.kubeconfig)
+    assert code == 2
+    assert "the kind InferenceDeployment is not installed" in err
+    assert "scalewarden crd | kubectl apply -f -" in err
