@@ -60,7 +60,9 @@ def _load(one: Case) -> Results:
 
 def _removal(one: Case) -> Results:
     load = tuple(_with_release_band(one, result) for result in _load(one))
-    doubts = (trust.stuck(one), trust.coverage(one), trust.sample_age(one), trust.transition(one))
+    doubts = tuple(
+        doubt(one) for doubt in (trust.stuck, trust.coverage, trust.single_samples, trust.sample_age, trust.transition)
+    )
     blind = trust.without_kv(one, load)
     return (*load, *doubts, *((blind,) if blind else ()))
 

@@ -1,7 +1,7 @@
 """Every line that a number is held against: its default, unit and source, overridable by name.
 
 An override comes from `spec.policy.thresholds` as a decimal string. "ours" marks a default without an outside
-source; `docs/reference/accuracy.md` says how it did on recordings.
+source.
 """
 
 from collections.abc import Mapping

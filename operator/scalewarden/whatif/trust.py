@@ -7,7 +7,7 @@ from scalewarden.signals import windows
 from scalewarden.signals.freshness import State
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
-from scalewarden.whatif.fleet import recently_removed, samples
+from scalewarden.whatif.fleet import recently_removed, samples, series
 from scalewarden.whatif.pressure import skipped
 
 
@@ -44,6 +44,17 @@ def sample_age(case: Case) -> TestResult:
     reason = Reason.SIGNALS_MISSING if len(stale) == len(found) else Reason.PARTIAL_COVERAGE
     what = f"the samples of {len(stale)} of {len(found)} replicas are stale, first {stale[0]}"
     return TestResult(Test.SAMPLE_AGE, Decision.HOLD, reason, what)
+
+
+def single_samples(case: Case) -> TestResult:
+    """A peak over one sample is not a peak: nothing is known of the minutes before it."""
+    found = case.fleet.serving
+    single = [c.pod for c in found if c.state is not State.ABSENT and len(series(c, SignalName.RUNNING)) < 2]
+    if len(single) <= case.fleet.left_out:
+        return TestResult(Test.COVERAGE, Decision.ALLOW, Reason.PARTIAL_COVERAGE, "every replica was seen repeatedly")
+    reason = Reason.SIGNALS_MISSING if len(single) == len(found) else Reason.PARTIAL_COVERAGE
+    what = f"{len(single)} of {len(found)} replicas were seen only once, first {single[0]}"
+    return TestResult(Test.COVERAGE, Decision.HOLD, reason, what)
 
 
 def stuck(case: Case) -> TestResult:

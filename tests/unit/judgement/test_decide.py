@@ -180,6 +180,16 @@ def test_one_stale_replica_holds_as_partial() -> None:
     assert outcome(verdict) == (HOLD, Reason.PARTIAL_COVERAGE, Test.SAMPLE_AGE)
 
 
+def test_one_sample_is_no_window() -> None:
+    once = replica(kv=[0.1], waiting=[0.0], running=[1.0])
+    verdict = judge(snapshot([once, once]))
+    assert outcome(verdict) == (HOLD, Reason.SIGNALS_MISSING, Test.COVERAGE)
+    assert "seen only once" in verdict.message
+    assert outcome(judge(snapshot([once, replica(kv=0.1)])))[:2] == (HOLD, Reason.PARTIAL_COVERAGE)
+    full = replica(kv=[0.9], waiting=[0.0], running=[1.0])
+    assert judge(snapshot([full, full])).reason is Reason.KV_CACHE_PRESSURE
+
+
 def test_an_engine_without_kv_needs_the_other_tests() -> None:
     never = Absent("the engine exports no KV-cache usage", for_good=True)
     known = {"eff_batch": 4.0, "max_num_seqs": 64}
