@@ -1,0 +1,1 @@
+"""The processes: operator and guard."""

@@ -1,0 +1,80 @@
+"""Where pods serve their metrics pages: as declared, as annotated, or as their ports are named."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from scalewarden.model.crd_service import Metrics
+from scalewarden.sources.base import PodEndpoint
+from scalewarden.sources.pods import replica_of
+from scalewarden.sources.workloads import child, children, serving_container
+
+Object = Mapping[str, Any]
+
+PORT_ANNOTATION, PATH_ANNOTATION, SCHEME_ANNOTATION = (
+    "prometheus.io/port", "prometheus.io/path", "prometheus.io/scheme",
+)  # fmt: skip
+METRICS_PORTS = ("metrics", "http-metrics", "http", "http1", "server")
+"""Names of ports that serve the page, the likeliest first."""
+ENGINE_PORT, EXPORTER_PORT = 8000, 9400
+_EXPORTERS = (("app.kubernetes.io/name", "dcgm-exporter"), ("app", "nvidia-dcgm-exporter"), ("app", "dcgm-exporter"))
+
+
+def engine_endpoint(pod: Object, declared: Metrics) -> PodEndpoint | None:
+    """Where an engine's pod is scraped; None while it has no address."""
+    port = declared.port if isinstance(declared.port, int) else _port(pod, declared.port, ENGINE_PORT)
+    return _endpoint(pod, port, declared.path)
+
+
+def is_gpu_exporter(pod: Object) -> bool:
+    """True for a pod of NVIDIA's DCGM exporter, by the labels that its charts give."""
+    labels = child(pod, "metadata", "labels")
+    return any(labels.get(key) == value for key, value in _EXPORTERS)
+
+
+def exporter_endpoint(pod: Object) -> PodEndpoint | None:
+    """Where a GPU exporter's pod is scraped; None while it has no address."""
+    return _endpoint(pod, _port(pod, None, EXPORTER_PORT), None, kind="dcgm")
+
+
+def _endpoint(
+    pod: Object, port: int | None, path: str | None, kind: Literal["engine", "dcgm"] = "engine"
+) -> PodEndpoint | None:
+    metadata, ip = child(pod, "metadata"), child(pod, "status").get("podIP")
+    if not ip or port is None:
+        return None
+    annotations = child(pod, "metadata", "annotations")
+    return PodEndpoint(
+        namespace=str(metadata.get("namespace", "")),
+        pod=str(metadata.get("name", "")),
+        node=str(child(pod, "spec").get("nodeName", "")),
+        ip=str(ip),
+        port=port,
+        path=path or str(annotations.get(PATH_ANNOTATION, "/metrics")),
+        scheme="https" if annotations.get(SCHEME_ANNOTATION) == "https" else "http",
+        restarted_at=replica_of(pod).restarted_at,
+        kind=kind,
+    )
+
+
+def _port(pod: Object, name: str | None, default: int) -> int | None:
+    """The port of this name (None where the pod has none so named), else the annotated one, else the likeliest."""
+    named = _named_ports(pod)
+    if name is not None:
+        return named.get(name)
+    annotated = str(child(pod, "metadata", "annotations").get(PORT_ANNOTATION, ""))
+    if annotated.isdecimal():
+        return int(annotated)
+    serving = _ports([serving_container(child(pod, "spec"))])
+    likely = (named[one] for one in METRICS_PORTS if one in named)
+    return next(likely, None) or next(iter(serving.values()), default)
+
+
+def _named_ports(pod: Object) -> dict[str, int]:
+    return _ports(children(child(pod, "spec"), "containers"))
+
+
+def _ports(containers: Iterable[Object]) -> dict[str, int]:
+    """Container ports by name, those without one by their number, in the order of the containers."""
+    found = [port for container in containers for port in children(container, "ports")]
+    numbers = ((port.get("name"), port.get("containerPort")) for port in found)
+    return {str(name or number): number for name, number in numbers if isinstance(number, int)}

@@ -1,0 +1,42 @@
+"""The API resources that are read or written, and their addresses."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of the API: `group` is empty for the core group; `plural` as in its address."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """As objects write it: `apps/v1`, `v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The address below the server, for a collection (of every namespace where none is given) or one object."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        inside = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        return root + inside + "".join(f"/{part}" for part in (self.plural, name, subresource) if part)
+
+    def named(self, namespace: str, name: str) -> str:
+        """`Kind namespace/name`, for messages."""
+        return " ".join(part for part in (self.kind, f"{namespace}/{name}" if namespace else name) if part)
+
+
+INFERENCE_DEPLOYMENTS = Resource("scalewarden.dev", "v1alpha1", "inferencedeployments", "InferenceDeployment")
+SCALE_FENCES = Resource("scalewarden.dev", "v1alpha1", "scalefences", "ScaleFence")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+HPAS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
+PODS = Resource("", "v1", "pods", "Pod")
+SERVICES = Resource("", "v1", "services", "Service")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")

@@ -1,0 +1,89 @@
+"""An API server small enough for tests of what is written, and when; the real one is in tests/cluster."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from scalewarden.sources.kubeapi import ApiError
+from scalewarden.sources.kuberesource import Resource
+
+Object = dict[str, Any]
+
+
+class FakeApi:
+    """Keeps objects and every write. `refuse` maps a method to the error that it raises."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], Object] = {}
+        self.writes: list[tuple[str, str, Object]] = []
+        self.refuse: dict[str, ApiError] = {}
+        self._version = 0
+        self._owned: dict[tuple[tuple[str, str, str], str], set[str]] = {}
+
+    async def find(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Object | None:
+        self._may("find")
+        return copy.deepcopy(self.objects.get((resource.plural, namespace, name)))
+
+    async def create(self, resource: Resource, obj: Object, *, manager: str) -> Object:
+        self._may("create")
+        if _key(resource, obj) in self.objects:
+            raise ApiError("already exists", status=409)
+        return self._keep("create", resource, obj)
+
+    async def replace(self, resource: Resource, obj: Object, *, manager: str) -> Object:
+        self._may("replace")
+        held = self.objects.get(_key(resource, obj))
+        if held is None or held["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
+            raise ApiError("the object has been modified", status=409)
+        return self._keep("replace", resource, obj)
+
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Object, *, manager: str) -> Object:
+        self._may("merge")
+        held = self.objects.get((resource.plural, namespace, name))
+        if held is None:
+            raise ApiError("not found", status=404)
+        return self._keep("merge", resource, _merged(held, patch), patch)
+
+    async def apply(
+        self, resource: Resource, obj: Object, *, manager: str, subresource: str = "", force: bool = True
+    ) -> Object:
+        """Top-level fields are owned as a whole: those that this manager applied before and leaves out now go."""
+        self._may("apply")
+        key = _key(resource, obj)
+        held = self.objects.get(key, {"metadata": {"uid": "new"}})
+        dropped = self._owned.get((key, manager), set()) - obj.keys()
+        self._owned[key, manager] = {field for field in obj if field != "metadata"}
+        kept = {field: value for field, value in held.items() if field not in dropped}
+        kept |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        return self._keep("apply", resource, kept | obj | {"metadata": held["metadata"] | obj["metadata"]}, obj)
+
+    def next_version(self) -> str:
+        """One counter for all objects, as the real one has."""
+        self._version += 1
+        return str(self._version)
+
+    def _may(self, method: str) -> None:
+        if method in self.refuse:
+            raise self.refuse[method]
+
+    def _keep(self, method: str, resource: Resource, obj: Object, sent: Object | None = None) -> Object:
+        self.writes.append((method, resource.plural, copy.deepcopy(sent or obj)))
+        kept = copy.deepcopy(obj)
+        kept["metadata"]["resourceVersion"] = self.next_version()
+        self.objects[_key(resource, kept)] = kept
+        return copy.deepcopy(kept)
+
+
+def _key(resource: Resource, obj: Object) -> tuple[str, str, str]:
+    return resource.plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _merged(held: Object, patch: Object) -> Object:
+    out = copy.deepcopy(held)
+    for key, value in patch.items():
+        if value is None:
+            out.pop(key, None)
+        else:
+            out[key] = _merged(out.get(key) or {}, value) if isinstance(value, dict) else value
+    return out
