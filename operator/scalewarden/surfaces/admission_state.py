@@ -1,0 +1,137 @@
+"""What the guard answers from: the facts that watches keep in memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.fence import AutoscalingEntry, FenceEntry, ScaleFence
+from scalewarden.model.policy import Mode, Policy
+from scalewarden.model.workload import Target
+
+STATUS_FRESH = 300.0
+"""Seconds for which a status speaks; the operator refreshes it at least once a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An object that events can be about."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An InferenceDeployment as admission needs it.
+
+    safe_replicas is the smallest count that passes every test and denied_below the count under which the operator
+    would refuse everyone, None where it never said. reason is the one of its last verdict; evaluated_at is unix
+    seconds, None before the first evaluation.
+    """
+
+    ref: Ref
+    target: Target
+    policy: Policy = Policy()
+    safe_replicas: int | None = None
+    denied_below: int | None = None
+    reason: str = ""
+    evaluated_at: float | None = None
+
+    @property
+    def owner(self) -> str:
+        """`<namespace>/<name>`."""
+        return f"{self.ref.namespace}/{self.ref.name}"
+
+    def safe_count(self, now: float) -> int | None:
+        """The safe count while the status is fresh."""
+        fresh = self.evaluated_at is not None and now - self.evaluated_at <= STATUS_FRESH
+        return self.safe_replicas if fresh else None
+
+    def glass_broken(self, now: float) -> bool:
+        """True while a recorded break-glass is in force."""
+        return self.policy.break_glass_until is not None and now < self.policy.break_glass_until
+
+
+Reader = Callable[[Mapping[str, Any]], Autoscaler]
+Named = tuple[str, str]
+
+
+Place = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Autoscalers:
+    """HPAs and ScaledObjects by what they scale: (namespace, target kind, target name)."""
+
+    by_target: dict[Place, dict[Ref, None]] = field(default_factory=dict)
+    places: dict[tuple[str, str, str], tuple[Place, Ref]] = field(default_factory=dict)
+
+    def put(self, ref: Ref, place: Place) -> None:
+        """A new or changed autoscaler."""
+        self.drop(ref)
+        self.by_target.setdefault(place, {})[ref] = None
+        self.places[ref.kind, ref.namespace, ref.name] = place, ref
+
+    def drop(self, ref: Ref) -> None:
+        """A deleted autoscaler."""
+        place, known = self.places.pop((ref.kind, ref.namespace, ref.name), (None, None))
+        if place is not None and known is not None:
+            del self.by_target[place][known]
+            if not self.by_target[place]:
+                del self.by_target[place]
+
+    def drop_all(self, kind: str) -> None:
+        """Forget every autoscaler of one kind, before they are listed anew."""
+        for _, ref in [found for (one, *_), found in self.places.items() if one == kind]:
+            self.drop(ref)
+
+    def of(self, namespace: str, target: Target) -> tuple[Ref, ...]:
+        """Those that act on a target."""
+        return tuple(self.by_target.get((namespace, target.kind, target.name), ()))
+
+
+@dataclass(slots=True)
+class GuardState:
+    """Everything an answer may rest on; filled by watches, read by every review.
+
+    described: InferenceDeployments by (namespace, name); owners: their names by (namespace, fence key of the target).
+    fences: by namespace. readers: how to read an autoscaler, by kind.
+    """
+
+    autoscaler_identities: frozenset[str]
+    readers: Mapping[str, Reader]
+    max_mode: Mode = Mode.ENFORCE
+    described: dict[Named, Guarded] = field(default_factory=dict)
+    owners: dict[Named, str] = field(default_factory=dict)
+    fences: dict[str, ScaleFence] = field(default_factory=dict)
+    autoscalers: Autoscalers = field(default_factory=Autoscalers)
+
+    def put(self, guarded: Guarded) -> None:
+        """A new or changed InferenceDeployment."""
+        self.drop(guarded.ref.namespace, guarded.ref.name)
+        self.described[guarded.ref.namespace, guarded.ref.name] = guarded
+        self.owners[guarded.ref.namespace, guarded.target.key] = guarded.ref.name
+
+    def drop(self, namespace: str, name: str) -> None:
+        """A deleted InferenceDeployment."""
+        gone = self.described.pop((namespace, name), None)
+        if gone is not None and self.owners.get((namespace, gone.target.key)) == name:
+            del self.owners[namespace, gone.target.key]
+
+    def service(self, namespace: str, key: str) -> Guarded | None:
+        """The InferenceDeployment of a target, by fence key."""
+        return self.described.get((namespace, self.owners.get((namespace, key), "")))
+
+    def floor(self, namespace: str, key: str) -> FenceEntry | None:
+        """The fence under a target."""
+        fence = self.fences.get(namespace)
+        return fence.fences.get(key) if fence else None
+
+    def answer_to_autoscalers(self, namespace: str, kind: str, name: str) -> AutoscalingEntry | None:
+        """How unsound autoscalers of a target are answered; None where it is not described or uses no GPU."""
+        fence = self.fences.get(namespace)
+        return fence.autoscaling.get(f"{kind}/{name}") if fence else None

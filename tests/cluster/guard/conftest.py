@@ -1,0 +1,55 @@
+"""A cluster with the chart installed by Helm, opted-in namespaces with one guarded service, and guards beside it."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.cluster.guard.bench import Bench, Guard, install
+from tests.cluster_fixtures import start_or_skip
+from tools.localcluster import LocalCluster
+from tools.localcluster.components import CONTROL_PLANE
+
+
+@pytest.fixture(scope="session")
+def guarded_cluster() -> Iterator[LocalCluster]:
+    """A control plane of its own: the chart is cluster-wide."""
+    with start_or_skip("guard", CONTROL_PLANE) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """The port that the API server calls and guards listen on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def installed(guarded_cluster: LocalCluster, port: int) -> LocalCluster:
+    """The cluster with the chart; its pods are left out, guards run beside it."""
+    install(guarded_cluster, port)
+    return guarded_cluster
+
+
+@pytest.fixture
+def bench(installed: LocalCluster) -> Iterator[Bench]:
+    """A fresh opted-in namespace with a Deployment of 4 replicas, described."""
+    bench = Bench.make(installed)
+    yield bench
+    installed.kubectl("delete", "namespace", bench.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def start_guard(installed: LocalCluster, port: int) -> Iterator[Callable[..., Guard]]:
+    """Starts guards under the chart's ServiceAccount; whatever still runs ends with the module."""
+    started: list[Guard] = []
+
+    def start(*arguments: str) -> Guard:
+        started.append(Guard.start(installed, port, *arguments))
+        return started[-1]
+
+    yield start
+    for guard in started:
+        guard.stop()

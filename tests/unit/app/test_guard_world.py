@@ -1,0 +1,201 @@
+"""What the guard remembers of what its watches bring."""
+
+from typing import Any
+
+import pytest
+
+from scalewarden.app.guard_world import SILENT, GuardWorld, guarded_of
+from scalewarden.model.policy import Policy
+from scalewarden.sources.kubeapi import ApiError
+from scalewarden.sources.kuberesource import HPAS, INFERENCE_DEPLOYMENTS, LEASES, SCALE_FENCES, SCALED_OBJECTS, Resource
+from scalewarden.sources.kubewatch import Alive, Gone, Listed, Lost, News, Put
+from tests.unit.surfaces.admission_cases import DEPLOYMENT, state
+
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llama"}
+LEASE = ("scalewarden", "scalewarden-operator")
+
+
+class Clock:
+    """Monotonic seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the world."""
+    return Clock()
+
+
+@pytest.fixture
+def world(clock: Clock) -> GuardWorld:
+    """A world that knows nothing yet."""
+    empty = state()
+    empty.described.clear()
+    empty.owners.clear()
+    empty.fences.clear()
+    return GuardWorld(empty, LEASE, clock)
+
+
+def service(name: str = "llama", scales: str = "llama", **status: Any) -> dict[str, Any]:
+    """An InferenceDeployment as the API server returns it."""
+    return {
+        "apiVersion": "scalewarden.dev/v1alpha1",
+        "kind": "InferenceDeployment",
+        "metadata": {"name": name, "namespace": "serving", "uid": f"uid-{name}", "resourceVersion": "1"},
+        "spec": {"targetRef": {**TARGET, "name": scales}, "policy": {"minReplicas": 2}},
+        "status": status,
+    }
+
+
+def fence(version: str = "7", name: str = "scalewarden", **entries: Any) -> dict[str, Any]:
+    """A ScaleFence as the API server returns it."""
+    metadata = {"name": name, "namespace": "serving", "resourceVersion": version}
+    return {"apiVersion": "scalewarden.dev/v1alpha1", "kind": "ScaleFence", "metadata": metadata, "fences": entries}
+
+
+def autoscaler(name: str, target: str = "llama") -> dict[str, Any]:
+    """An HPA as the API server returns it."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": "serving", "uid": f"uid-{name}"},
+        "spec": {"scaleTargetRef": {**TARGET, "name": target}, "maxReplicas": 4},
+    }
+
+
+def lease(version: str) -> dict[str, Any]:
+    """The operator's Lease."""
+    return {"kind": "Lease", "metadata": {"name": LEASE[1], "namespace": LEASE[0], "resourceVersion": version}}
+
+
+def hears(world: GuardWorld, resource: Resource, *news: News) -> None:
+    """The world hears news of a resource."""
+    for one in news:
+        world.hear(resource, one)
+
+
+def lost(status: int) -> Lost:
+    """A watch that failed."""
+    return Lost(ApiError("no", status=status), 1.0)
+
+
+def test_it_is_a_problem_until_everything_was_listed(world: GuardWorld) -> None:
+    hears(world, INFERENCE_DEPLOYMENTS, Listed(()))
+    hears(world, SCALE_FENCES, Listed(()))
+    assert world.problem() == "horizontalpodautoscalers not listed yet"
+    assert not world.synced.is_set()
+    hears(world, HPAS, Listed(()))
+    assert world.problem() == "" and world.synced.is_set()
+
+
+def test_without_keda_there_is_no_problem(world: GuardWorld) -> None:
+    for resource in (INFERENCE_DEPLOYMENTS, SCALE_FENCES, HPAS):
+        hears(world, resource, Listed(()))
+    hears(world, SCALED_OBJECTS, lost(404))
+    assert world.problem() == ""
+
+
+def test_a_watch_that_falls_silent_is_a_problem_and_a_bookmark_ends_it(world: GuardWorld, clock: Clock) -> None:
+    for resource in (INFERENCE_DEPLOYMENTS, SCALE_FENCES, HPAS):
+        hears(world, resource, Listed(()))
+    clock.now += SILENT + 1
+    hears(world, HPAS, Alive())
+    hears(world, SCALE_FENCES, lost(0))
+    assert world.problem() == "inferencedeployments stale; scalefences stale"
+    hears(world, INFERENCE_DEPLOYMENTS, Alive())
+    hears(world, SCALE_FENCES, Listed(()))
+    assert world.problem() == ""
+
+
+def test_services_come_change_and_go(world: GuardWorld) -> None:
+    hears(world, INFERENCE_DEPLOYMENTS, Listed((service(), service("qwen", "qwen"))))
+    assert set(world.state.described) == {("serving", "llama"), ("serving", "qwen")}
+    hears(world, INFERENCE_DEPLOYMENTS, Put(service("qwen", "other")), Gone(service()))
+    assert set(world.state.owners) == {("serving", "deployments/other")}
+    hears(world, INFERENCE_DEPLOYMENTS, Listed(()))
+    assert not world.state.described
+
+
+def test_fences_of_the_fixed_name_only(world: GuardWorld) -> None:
+    floor = {"replicas": 3, "autoscalerReplicas": 4, "reason": "R", "message": "m", "owner": "llama"}
+    hears(world, SCALE_FENCES, Listed((fence(**{DEPLOYMENT.key: floor}), fence(name="mine"))))
+    assert world.state.floor("serving", DEPLOYMENT.key) is not None
+    assert world.versions == {"serving": "7"}
+    hears(world, SCALE_FENCES, Put(fence("8", **{DEPLOYMENT.key: {"replicas": "junk"}})))
+    assert world.state.floor("serving", DEPLOYMENT.key) is None
+    hears(world, SCALE_FENCES, Put(fence("9", **{DEPLOYMENT.key: floor})), Gone(fence(name="mine")))
+    assert world.state.floor("serving", DEPLOYMENT.key) is not None
+    hears(world, SCALE_FENCES, Gone(fence()))
+    assert not world.state.fences
+
+
+def test_autoscalers_by_what_they_scale(world: GuardWorld) -> None:
+    def names() -> list[str]:
+        return [ref.name for ref in world.state.autoscalers.of("serving", DEPLOYMENT)]
+
+    hears(world, HPAS, Listed((autoscaler("a"), autoscaler("b"))))
+    assert names() == ["a", "b"]
+    hears(world, HPAS, Put(autoscaler("a", "elsewhere")), Gone(autoscaler("b")), Put(autoscaler("c")))
+    assert names() == ["c"]
+    hears(world, HPAS, Listed((autoscaler("d"),)))
+    assert names() == ["d"] and len(world.state.autoscalers.places) == 1
+
+
+def test_the_operators_silence_is_timed_by_our_own_clock(world: GuardWorld, clock: Clock) -> None:
+    hears(world, LEASES, Listed((lease("1"),)))
+    clock.now += 90
+    assert world.operator_silent_for() == 90
+    hears(world, LEASES, Put(lease("2")))
+    assert world.operator_silent_for() == 0
+    clock.now += 50
+    hears(world, LEASES, Listed((lease("2"),)), Alive())
+    assert world.operator_silent_for() == 50, "the same version again is no sign of life"
+
+
+def test_who_cannot_see_the_lease_does_not_call_the_operator_silent(world: GuardWorld, clock: Clock) -> None:
+    hears(world, LEASES, Listed((lease("1"),)))
+    clock.now += 500
+    hears(world, LEASES, lost(0))
+    assert world.operator_silent_for() == 0
+    hears(world, LEASES, Listed((lease("1"),)))
+    assert world.operator_silent_for() == 500
+
+
+def test_a_lease_that_never_was_counts_from_the_start(world: GuardWorld, clock: Clock) -> None:
+    hears(world, LEASES, Listed(()))
+    clock.now += 101
+    assert world.operator_silent_for() == 101
+
+
+def test_a_status_becomes_facts() -> None:
+    found = guarded_of(
+        service(
+            target="deployments/llama",
+            safeReplicas=4,
+            lastEvaluationTime="2026-11-21T23:00:00Z",
+            fence={"replicas": 3, "autoscalerReplicas": 4, "reason": "KVCachePressure"},
+        )
+    )
+    assert (found.target.key, found.safe_replicas, found.denied_below) == ("deployments/llama", 4, 3)
+    assert (found.reason, found.policy.min_replicas) == ("KVCachePressure", 2)
+    assert found.evaluated_at == 1795302000.0
+    assert found.ref.uid == "uid-llama" and found.owner == "serving/llama"
+
+
+def test_what_was_never_judged() -> None:
+    fresh = guarded_of(service())
+    assert (fresh.safe_replicas, fresh.evaluated_at, fresh.reason) == (None, None, "")
+    assert guarded_of(service(lastEvaluationTime="yesterday")).evaluated_at is None
+
+
+def test_an_object_of_a_newer_schema_still_owns_its_fence() -> None:
+    newer = service()
+    newer["spec"]["policy"]["fromTheFuture"] = True
+    found = guarded_of(newer)
+    assert (found.owner, found.target.key, found.policy) == ("serving/llama", "deployments/llama", Policy())
+    assert guarded_of({**newer, "spec": {}}).owner == "serving/llama"

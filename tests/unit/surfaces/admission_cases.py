@@ -1,0 +1,146 @@
+"""Builders for admission tests: the guard's state around one guarded service, and reviews of requests for it."""
+
+from dataclasses import replace
+from typing import Any
+
+from scalewarden.model.fence import ScaleFence
+from scalewarden.model.policy import Mode, Policy
+from scalewarden.model.workload import Target
+from scalewarden.sources.autoscalers import READERS
+from scalewarden.surfaces import admission
+from scalewarden.surfaces.admission_record import Record
+from scalewarden.surfaces.admission_state import Guarded, GuardState, Ref
+from scalewarden.surfaces.fence import autoscaling_entry
+
+NOW = 1_766_370_000.0
+HPA = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
+OWNER = "serving/llama"
+DEPLOYMENT = Target("apps/v1", "Deployment", "llama", "deployments")
+STATEFUL_SET = Target("apps/v1", "StatefulSet", "qwen", "statefulsets")
+DENIED = "Scalewarden: KVCachePressure: refused to everybody"
+HELD = "Scalewarden: Stabilizing: refused to autoscalers"
+
+
+def guarded(target: Target = DEPLOYMENT, **changes: Any) -> Guarded:
+    """A service that was judged just now: 4 replicas are safe."""
+    ref = Ref("scalewarden.dev/v1alpha1", "InferenceDeployment", "serving", "llama", "uid-infd")
+    whole = Guarded(ref, target, Policy(), safe_replicas=4, reason="KVCachePressure", evaluated_at=NOW)
+    return replace(whole, **changes)
+
+
+def entry(replicas: int = 3, autoscaler_replicas: int = 4, **changes: Any) -> dict[str, Any]:
+    """A fence entry: nobody below 3, autoscalers not below 4."""
+    whole = {
+        "replicas": replicas,
+        "autoscalerReplicas": autoscaler_replicas,
+        "reason": "KVCachePressure",
+        "message": DENIED,
+        "autoscalerReason": "Stabilizing",
+        "autoscalerMessage": HELD,
+        "owner": "llama",
+    }
+    return {**whole, **changes}
+
+
+def state(
+    service: Guarded | None = None,
+    fence: dict[str, Any] | None = None,
+    *,
+    autoscaling: Mode | None = Mode.WARN,
+    ceiling: Mode = Mode.ENFORCE,
+) -> GuardState:
+    """The guard's memory. fence: the entry of the service's target; autoscaling: None leaves its entry out."""
+    service = service or guarded()
+    made = GuardState(frozenset({HPA}), READERS, ceiling)
+    made.put(service)
+    objects: dict[str, Any] = {"fences": {service.target.key: fence} if fence else {}}
+    if autoscaling:
+        answer = autoscaling_entry(Policy(autoscaling=autoscaling), Mode.ENFORCE, OWNER)
+        objects["autoscaling"] = {"Deployment/llama": answer}
+    made.fences["serving"] = ScaleFence.model_validate(objects)
+    return made
+
+
+def scale(before: int, after: int, user: str = "alice", **changes: Any) -> dict[str, Any]:
+    """A review of a Scale update, as the API server sends it: zero is left out."""
+    return _review("deployments", "scale", _scale(before), _scale(after), user, **changes)
+
+
+def parent(before: int | None, after: int | None, user: str = "alice", **changes: Any) -> dict[str, Any]:
+    """A review of an update of the Deployment itself; None is a null replica count."""
+    return _review("deployments", "", _deployment(before), _deployment(after), user, **changes)
+
+
+def hpa(
+    *metrics: dict[str, Any],
+    before: tuple[dict[str, Any], ...] | None = None,
+    annotations: dict[str, str] | None = None,
+    user: str = "alice",
+    **spec: Any,
+) -> dict[str, Any]:
+    """A review of a new HPA on the Deployment (of a changed one where `before` gives its metrics)."""
+    new, old = _hpa(metrics, annotations or {}, spec), _hpa(before, {}, {}) if before is not None else None
+    review = _review("horizontalpodautoscalers", "", old, new, user)
+    review["request"]["resource"] = {"group": "autoscaling", "version": "v2", "resource": "horizontalpodautoscalers"}
+    review["request"]["operation"] = "CREATE" if old is None else "UPDATE"
+    return review
+
+
+def cpu(percent: int = 70) -> dict[str, Any]:
+    """A Resource metric on CPU."""
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
+def pods(name: str) -> dict[str, Any]:
+    """A Pods metric."""
+    target = {"type": "AverageValue", "averageValue": "2"}
+    return {"type": "Pods", "pods": {"metric": {"name": name}, "target": target}}
+
+
+def ask(body: object, known: GuardState, now: float = NOW) -> tuple[dict[str, Any], tuple[Record, ...]]:
+    """The response inside the answer, and its records."""
+    found = admission.answer(body, known, now)
+    assert found.review["kind"] == "AdmissionReview"
+    return found.review["response"], found.records
+
+
+def _review(
+    plural: str, part: str, old: dict[str, Any] | None, new: dict[str, Any] | None, user: str, **changes: Any
+) -> dict[str, Any]:
+    request = {
+        "uid": "review-1",
+        "resource": {"group": "apps", "version": "v1", "resource": plural},
+        "subResource": part,
+        "name": "llama",
+        "namespace": "serving",
+        "operation": "UPDATE",
+        "userInfo": {"username": user},
+        "object": new,
+        "oldObject": old,
+        "dryRun": False,
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, **changes}}
+
+
+def _metadata(kind: str) -> dict[str, Any]:
+    return {"name": "llama", "namespace": "serving", "uid": f"uid-{kind}"}
+
+
+def _scale(replicas: int) -> dict[str, Any]:
+    spec = {"replicas": replicas} if replicas else {}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": _metadata("deployment"), "spec": spec}
+
+
+def _deployment(replicas: int | None) -> dict[str, Any]:
+    return {"kind": "Deployment", "metadata": _metadata("deployment"), "spec": {"replicas": replicas}}
+
+
+def _hpa(metrics: Any, annotations: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llama"}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {**_metadata("hpa"), "annotations": annotations},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 8, "metrics": list(metrics), **spec},
+    }
