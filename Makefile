@@ -1,0 +1,85 @@
+# `make help` is the contributor's manual: every target is listed there.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest -q
+STAMP := $(VENV)/.installed
+
+# The first interpreter that is new enough; PYTHON=… overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help setup demo test test-unit test-rules test-property test-contract test-cluster test-e2e \
+	lint fmt generate check-generated control-plane clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; \
+		echo "hint: install it, or say PYTHON=/path/to/python3 make setup" >&2; exit 2; }
+	@echo "Installing locked dependencies into $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## Make .venv with the locked dependencies and .venv/bin/scalewarden
+
+control-plane: setup ## Find, download or build the local control plane (about 10 min the first time)
+	@$(BIN)/python -m tools.localcluster fetch
+
+demo: setup ## Watch unsafe scale-downs refused on a real local control plane
+	@$(BIN)/python -m tools.demo
+
+test: setup test-unit test-rules test-property test-contract test-cluster test-e2e ## Run every tier this machine can run
+
+test-unit: setup ## Unit tests: each function, no cluster
+	@echo "── unit ──" >&2
+	@$(PYTEST) tests/unit tests/architecture tests/fleet tests/localcluster tests/docs -m "not cluster"
+
+test-rules: setup ## Every rule: fires, clear, unknown
+	@echo "── rules ──" >&2
+	@$(PYTEST) tests/rules
+
+test-property: setup ## The invariants, on generated services
+	@echo "── property ──" >&2
+	@$(PYTEST) tests/property
+
+test-contract: setup ## Real expositions, recordings and admission reviews
+	@echo "── contract ──" >&2
+	@$(PYTEST) tests/contract
+
+test-cluster: setup control-plane ## Everything on a real API server, HPA controller, Prometheus and Helm
+	@echo "── cluster ──" >&2
+	@$(PYTEST) tests/cluster tests/fleet tests/localcluster -m cluster
+
+test-e2e: setup ## The chart in a kind cluster, where Docker runs
+	@if docker info >/dev/null 2>&1 && command -v kind >/dev/null; then \
+		echo "── e2e ──" >&2; $(PYTEST) tests/e2e; \
+	else echo "── e2e SKIPPED: needs a running Docker engine and kind; neither part is replaced by a mock ──" >&2; fi
+
+lint: setup ## Format check, ruff, mypy, layers, generated files
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory check-generated
+
+fmt: setup ## Format and fix what can be fixed
+	$(BIN)/ruff format -q .
+	$(BIN)/ruff check -q --fix .
+
+generate: setup ## Rewrite crds/, the chart's copy and docs/reference from the code
+	$(BIN)/python -m tools.generate
+
+check-generated: setup ## Fail where a generated file differs from the code
+	$(BIN)/python -m tools.generate --check
+
+clean: ## Remove the virtual environment and caches of this checkout
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

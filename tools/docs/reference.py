@@ -1,0 +1,31 @@
+"""docs/reference/README.md: what there is to look up."""
+
+from pathlib import Path
+
+from tools.docs.markdown import page, table
+
+PAGES = (
+    ("Rules", "rules.md", "what each one finds, reads and says"),
+    ("Reasons", "reasons.md", "reasons and binding tests of a verdict, and what to do"),
+    ("Conditions", "conditions.md", "the four conditions and their reasons"),
+    ("Thresholds", "thresholds.md", "every line with its default, unit and source"),
+    ("Signals", "signals.md", "canonical signals, and the series of engines and exporters behind them"),
+    ("Events", "events.md", "when each is written, and on which object"),
+    ("Custom resources", "crd.md", "every field"),
+    ("Command line", "cli.md", "every command and option"),
+    ("JSON of `evaluate`", "evaluate.schema.json", "schema of `scalewarden evaluate -o json`"),
+    ("Metrics", "metrics.md", "what operator and guard export about themselves"),
+    ("Helm chart", "../../charts/scalewarden/README.md", "what it installs, and its values"),
+)
+"""The pages in the order in which they are looked for."""
+
+_INTRODUCTION = """\
+Everything in this folder is generated from the code by `make generate`, and a test compares the two. How it fits
+together is told in the [concepts](../README.md)."""
+
+
+def render() -> dict[Path, str]:
+    """The page by its path."""
+    rows = [(f"[{title}]({path})", what) for title, path, what in PAGES]
+    text = page("Reference", _INTRODUCTION, table(("page", "what"), rows))
+    return {Path("docs/reference/README.md"): text}

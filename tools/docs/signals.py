@@ -1,0 +1,144 @@
+"""docs/reference/signals.md: canonical signals, and the series that each engine and exporter gives them by."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scalewarden.model.signal import SignalName, Unit
+from scalewarden.signals.canonical import UNITS
+from scalewarden.signals.engines import TABLES
+from scalewarden.signals.engines.table import EngineTable, Kind, Row, Series
+from scalewarden.signals.freshness import REQUIRED
+from scalewarden.signals.gpus.dcgm import FRACTIONS, FRAMEBUFFER
+from tools.docs.markdown import code, page, table
+
+MEANING: Mapping[SignalName, str] = {
+    SignalName.KV_USAGE: "share of the KV cache held by live requests",
+    SignalName.WAITING: "requests that the engine accepted and has not started",
+    SignalName.WAITING_CAPACITY: "the part of `waiting` that waits for KV cache or a place in the batch",
+    SignalName.RUNNING: "requests in the running batch",
+    SignalName.EFF_BATCH: "95th percentile of the running batch over the window",
+    SignalName.PREEMPTIONS: "running requests given up for lack of KV cache, over the window",
+    SignalName.GEN_TPS: "tokens generated, over 2 min",
+    SignalName.PREFILL_TPS: "prompt tokens computed, cached ones left out, over 2 min",
+    SignalName.FINISH_RATE: "requests finished, over 5 min",
+    SignalName.TTFT_P95: "time to the first token, 95th percentile over 5 min",
+    SignalName.ITL_P95: "time between two tokens, 95th percentile over 5 min",
+    SignalName.ITL_MEAN: "time between two tokens, mean over 5 min",
+    SignalName.E2E_P99: "time of a whole request, 99th percentile over 5 min",
+    SignalName.QUEUE_MEAN: "time a request waited before it started, mean over 5 min",
+    SignalName.PREFIX_HIT: "share of prompt tokens found in the prefix cache, over 5 min",
+    SignalName.KV_TOKENS: "size of the KV cache",
+    SignalName.INPUT_TOKENS: "prompt tokens of a request, mean over 5 min",
+    SignalName.OUTPUT_TOKENS: "generated tokens of a request, mean over 5 min",
+    SignalName.GPU_BUSY: "`engine_active`, else `kernel_utilization`; mean over the replica's GPUs",
+    SignalName.ENGINE_ACTIVE: "share of time in which the GPU's graphics or compute engine was active",
+    SignalName.KERNEL_UTILIZATION: "share of time in which any kernel was resident; never measured under MIG",
+    SignalName.SM_ACTIVE: "share of time in which a streaming multiprocessor had work, mean over all of them",
+    SignalName.TENSOR_ACTIVE: "share of time in which the tensor cores were active",
+    SignalName.DRAM_ACTIVE: "share of time in which GPU memory was read or written",
+    SignalName.FB_USED: "share of GPU memory allocated; says nothing about room on an engine that preallocates",
+    SignalName.CPU_RATIO: "CPU used as a share of CPU requested",
+    SignalName.GATEWAY_WAITING: "requests queued in front of the service",
+}
+"""What each signal is, in one line."""
+
+_INTRODUCTION = """\
+Series of engines and exporters become canonical signals first; rules, tests and evidence only know these. Ratios are
+fractions 0–1, everything else SI units or plain counts. A signal that is not there is *absent with a cause*, never 0.
+
+`kv_usage`, `waiting` and `running` are required: without them no removal is allowed. For an engine that by nature
+exports no KV usage, `kv_usage` is not required and the verdict rests on the queue, the batch limit and a declared
+latency objective."""
+
+_FRESH = """\
+## Age
+
+A sample is fresh up to max(`freshSeconds`, `freshIntervals` × the scrape interval), at most `freshMaximum`; from
+`absentSeconds` on the signal is absent; between the two it is stale and holds a removal
+([thresholds](thresholds.md))."""
+
+_ENGINES = """\
+## Signals of engines
+
+In the cells are the series that are read, newest spelling first; the first one with samples counts. Counters are read
+with and without `_total`. Where one pod runs several data-parallel engines, the engine column also says how their
+values are combined."""
+
+_GPUS = """\
+## Signals of GPUs
+
+From NVIDIA's dcgm-exporter. A GPU belongs to a replica by the labels `pod` and `namespace` (or `exported_pod` and
+`exported_namespace`). Under MIG a slice is known by its GPU and instance, and `kernel_utilization` is always absent:
+*not measured under MIG*. Fields beginning with `DCGM_FI_PROF_` need profiling metrics
+([switch them on](../guides/metrics-sources.md))."""
+
+_NOT_READ = """\
+## Signals that no source reads yet
+
+These have a name and a unit, and are absent in this version."""
+
+
+def render() -> dict[Path, str]:
+    """The page by its path."""
+    parts = (_INTRODUCTION, _FRESH, _ENGINES, _engines(), *_silent(), _GPUS, _gpus(), _NOT_READ, _not_read())
+    return {Path("docs/reference/signals.md"): page("Signals", *parts)}
+
+
+def _engines() -> str:
+    tables = list(TABLES.values())
+    rows = [
+        (code(name), _unit(unit), _meaning(name), *(_cell(one.row(name)) for one in tables))
+        for name, unit in UNITS.items()
+    ]
+    return table(("signal", "unit", "meaning", *(str(one.engine) for one in tables)), rows)
+
+
+def _unit(unit: Unit) -> str:
+    return str(unit)
+
+
+def _meaning(name: SignalName) -> str:
+    return MEANING[name] + (" (required)" if name in REQUIRED else "")
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return "never exported"
+    text = "; ".join(_spelling(series) for series in row.spellings)
+    fold = "least" if row.kind is Kind.INFO else str(row.fold)
+    return f"{text}; {fold} of engines" + (f". {row.when_absent}" if row.when_absent else "")
+
+
+def _spelling(series: Series) -> str:
+    only = ",".join(f'{key}="{value}"' for key, value in series.only.items())
+    text = code(series.name + (f"{{{only}}}" if only else ""))
+    text += "".join(f" − {code(name)}" for name in series.minus[:1])
+    text += "".join(f" ÷ {code(name)}" for name in series.over)
+    return f"{text} ({series.versions})" if series.versions else text
+
+
+def _silent() -> Iterator[str]:
+    yield "No series of the engine on the page:"
+    yield "\n".join(f"- {one.engine} (`{one.prefix}…`): {one.silent}" for one in TABLES.values() if _says(one))
+
+
+def _says(one: EngineTable) -> bool:
+    return bool(one.silent)
+
+
+def _gpus() -> str:
+    rows = [(code(name), MEANING[name], "; ".join(_field(f.name, f.versions) for f in fields))
+            for name, fields in FRACTIONS.items()]  # fmt: skip
+    framebuffer = "; ".join(f"{code(one.used)} ÷ (used + free + reserved) ({one.versions})" for one in FRAMEBUFFER)
+    busy = (code(SignalName.GPU_BUSY), MEANING[SignalName.GPU_BUSY], "of the two")
+    memory = (code(SignalName.FB_USED), MEANING[SignalName.FB_USED], framebuffer)
+    return table(("signal", "meaning", "fields"), [*rows, memory, busy])
+
+
+def _field(name: str, versions: str) -> str:
+    return f"{code(name)} ({versions})" if versions else code(name)
+
+
+def _not_read() -> str:
+    read = {*UNITS, *FRACTIONS, SignalName.FB_USED, SignalName.GPU_BUSY}
+    return table(("signal", "meaning"), [(code(name), MEANING[name]) for name in SignalName if name not in read])
