@@ -55,7 +55,7 @@ class World:
             argv = [sys.executable, "-m", "tools.fleet", "serve", "--kubeconfig", str(self.cluster.kubeconfig)]
             options = ["--namespace", NS, "--fleet", name, "--preset", preset, "--replicas", str(replicas), *more]
             self.cluster.run(f"fleet-{name}", [*argv, *options])
-        for name in ("dcgm-exporter", "llama-70b", "chat-8b", "inferencedeployments"):
+        for name in ("dcgm-exporter", "llama-70b", "chat-8b", "llama-70b-hpa", "inferencedeployments"):
             self.cluster.kubectl("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
         regime = "KVCacheBound"
         self.until(lambda: self.status(BUSY).get("diagnosis", {}).get("regime") == regime, f"{BUSY} to be {regime}")

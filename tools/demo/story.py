@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,17 @@ from tools.localcluster import LocalCluster
 
 MANIFESTS = ROOT / "examples" / "demo"
 SERVICE, CALM, NAMESPACE = "llama-70b", "chat-8b", "serving"
+REPLICAS = 4 + 6
 PATIENCE = 120.0
+
+
+def answers(url: str) -> bool:
+    """Is there a page?"""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 class Story:
@@ -35,13 +46,14 @@ class Story:
         self.without_the_guard()
 
     def serve(self) -> None:
-        """Two services and an HPA that reads GPU utilization."""
-        self.screen.step("Two LLM services, and an HPA that wants fewer replicas because the GPUs look idle")
+        """Two services under load."""
+        self.screen.step("Two LLM services under load, and DCGM's exporter on each node")
         self.cluster.kubectl("create", "namespace", NAMESPACE)
         self.kubectl("label", "namespace", NAMESPACE, "scalewarden.dev/guard=enabled")
         self._fleet()
         for name in ("dcgm-exporter.yaml", "llama-70b.yaml", "chat-8b.yaml"):
             self.apply(name)
+        self._wait("the replicas to answer on their metrics port", self._serving)
 
     def _fleet(self) -> None:
         fleets = [f"--fleet={SERVICE}", "--preset=kv-bound", "--replicas=4"]
@@ -51,8 +63,9 @@ class Story:
             self.cluster.run(name, [*argv, "--namespace", NAMESPACE, *options])
 
     def describe(self) -> None:
-        """One small object a service."""
-        self.screen.step("Describe both services: a target each, the rest is detected")
+        """An HPA that is there first, and one small object a service."""
+        self.screen.step("An HPA on GPU utilization wants fewer replicas; describe both services, a target each")
+        self.apply("llama-70b-hpa.yaml")
         self.apply("inferencedeployments.yaml")
         self._wait("a diagnosis", lambda: self._regime(SERVICE) == "KVCacheBound" and self._regime(CALM))
         self.kubectl("get", "infd", "-n", NAMESPACE, "-o", "wide")
@@ -138,6 +151,12 @@ class Story:
 
     def _regime(self, name: str) -> str:
         return str(self.status(name).get("diagnosis", {}).get("regime", ""))
+
+    def _serving(self) -> bool:
+        """Does every replica answer with the page of its engine?"""
+        pods = self.cluster.list("pods", NAMESPACE, "scalewarden.dev/fleet")
+        addresses = [pod["status"].get("podIP") for pod in pods]
+        return len(pods) == REPLICAS and all(ip and answers(f"http://{ip}:8000/metrics") for ip in addresses)
 
     def _safe_below(self, count: int) -> int | None:
         safe = self.status(CALM).get("safeReplicas", count)

@@ -89,8 +89,8 @@ def _underloaded(scene: Scene) -> bool:
 
 TABLE: tuple[Row, ...] = (
     Row(
-        Regime.INDETERMINATE, _indeterminate, "The signals that would say what bounds the service are missing.",
-        "Bring back the signal that is named.", ("SIG002", "SIG001", "SIG004"),
+        Regime.INDETERMINATE, _indeterminate, "Too little is seen to say what bounds the service.",
+        "Bring back the signal that is named, or wait for its next samples.", ("SIG002", "SIG001", "SIG004"),
     ),
     Row(
         Regime.KV_CACHE_BOUND, _kv_bound, "The KV cache bounds the service, not the GPU's compute.",
