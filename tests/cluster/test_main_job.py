@@ -199,6 +199,21 @@ def test_a_cpu_hpa_is_warned_about_and_refused_in_enforce(world: World) -> None:
     world.until(refused, "the CPU HPA to be refused")
 
 
+def test_glass_is_broken_on_the_record_and_for_a_while(world: World) -> None:
+    scalewarden = str(Path(sys.executable).parent / "scalewarden")
+    argv = [scalewarden, "release", CALM, "-n", NS, "--reason", "drill", "--for", "20s"]
+    kubeconfig = {"KUBECONFIG": str(world.cluster.kubeconfig), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(argv, env=kubeconfig, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    before = world.replicas(CALM)
+    passed = world.scale(CALM, 1, "--dry-run=server")
+    assert passed.returncode == 0, passed.stderr
+    assert world.replicas(CALM) == before
+    world.until(lambda: world.events("BreakGlassUsed", CALM), "the event BreakGlassUsed")
+    world.until(lambda: world.events("BreakGlassExpired", CALM), "the event BreakGlassExpired")
+    world.until(lambda: world.scale(CALM, 1, "--dry-run=server").returncode != 0, "refusals after the end")
+
+
 def test_the_policy_refuses_when_the_guard_is_dead(world: World) -> None:
     world.installed.kill("guard")
     done = world.scale(BUSY, 2)

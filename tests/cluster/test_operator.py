@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -161,6 +162,11 @@ async def test_what_was_written_goes_with_the_inference_deployment(
     await asyncio.to_thread(installed.apply, op.described(namespace))
     await asyncio.to_thread(start)
     await until("it is fenced", lambda: "deployments/chat" in op.fences(installed, namespace))
+    # The guard's janitor owns a part of the entry too, and one of its own.
+    stray = {"replicas": 1, "autoscalerReplicas": 1, "reason": "r", "message": "m", "owner": "nobody"}
+    patch = json.dumps({"fences": {"deployments/chat": {"message": "m"}, "deployments/other": stray}})
+    by_guard = ("--type=merge", "--field-manager=scalewarden-guard", "-p", patch)
+    await asyncio.to_thread(installed.kubectl, "patch", "scalefence", "scalewarden", "-n", namespace, *by_guard)
     await asyncio.to_thread(installed.kubectl, "delete", "infd", "chat", "-n", namespace)
     await until("the fence is gone", lambda: not op.fences(installed, namespace))
 

@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 INACTIVITY = 70.0
 CHUNK = 500
 PAUSE = 5.0
+BACKOFFS = (1, 2, *(5,) * 100)
+"""Seconds between tries while the API server is away; after that kopf gives up and is started anew."""
+
+_AS_IT_SHOULD_BE = ("OS signals are ignored", "Unresolved resources cannot be served", "will retry")
+_FORBIDDEN = "APIForbiddenError"  # a watch that the role does not allow
 
 
 @dataclass(slots=True)
@@ -88,15 +93,16 @@ class Watching:
 
 
 def quiet() -> None:
-    """Of kopf's log only what goes wrong; that it is in a thread and that KEDA may come later is as it should be."""
+    """Of kopf's log only what goes wrong for good: that the API server is away is told by our own requests, once."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    for name in ("kopf._core.reactor.running", "kopf._core.reactor.observation"):
-        logging.getLogger(name).addFilter(_goes_wrong)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_goes_wrong)
 
 
 def _goes_wrong(record: logging.LogRecord) -> bool:
     text = record.getMessage()
-    return not text.startswith(("OS signals are ignored", "Unresolved resources cannot be served"))
+    quiet = record.name.startswith("kopf") and any(words in text for words in _AS_IT_SHOULD_BE)
+    return not quiet or _FORBIDDEN in text
 
 
 def settings() -> kopf.OperatorSettings:
@@ -107,6 +113,7 @@ def settings() -> kopf.OperatorSettings:
     found.admission.managed = None
     found.watching.inactivity_timeout = INACTIVITY
     found.watching.chunk_size = CHUNK
+    found.networking.error_backoffs = BACKOFFS
     found.persistence.finalizer = "scalewarden.dev/never-set"
     found.persistence.diffbase_storage = kopf.StatusDiffBaseStorage()
     found.persistence.progress_storage = kopf.StatusProgressStorage()

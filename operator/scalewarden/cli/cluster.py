@@ -1,6 +1,7 @@
-"""Reading one InferenceDeployment from a live cluster, with the credentials that kubectl would use."""
+"""One InferenceDeployment in a live cluster, with the credentials that kubectl would use."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from scalewarden.errors import ClusterError
 from scalewarden.model.crd import GROUP, KIND, PLURAL, VERSION, InferenceDeployment
+from scalewarden.model.fence import FENCE_NAME, FENCE_PLURAL
 
 TIMEOUT = 10.0
 """Seconds to wait for the API server."""
@@ -60,6 +62,33 @@ class Cluster:
         return self.api.get_namespaced_custom_object(
             GROUP, VERSION, namespace, PLURAL, name, _request_timeout=(TIMEOUT, TIMEOUT)
         )
+
+    def annotate(self, found: InferenceDeployment, annotations: Mapping[str, str]) -> None:
+        """Set annotations on the InferenceDeployment. Raises ClusterError where that is refused."""
+        self._patch(PLURAL, found.namespace, found.name, {"metadata": {"annotations": dict(annotations)}})
+
+    def remove_fence(self, found: InferenceDeployment) -> None:
+        """Take down the fence under its target, so that nobody else has to be alive to do it."""
+        key = found.status.target
+        if key is not None:
+            self._patch(FENCE_PLURAL, found.namespace, FENCE_NAME, {"fences": {key: None}}, missing_ok=True)
+
+    def _patch(
+        self, plural: str, namespace: str, name: str, patch: Mapping[str, Any], *, missing_ok: bool = False
+    ) -> None:
+        try:
+            self.api.patch_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, name, dict(patch),
+                _request_timeout=(TIMEOUT, TIMEOUT), _content_type="application/merge-patch+json",
+            )  # fmt: skip
+        except ApiException as error:
+            if error.status == 404 and missing_ok:
+                return
+            message = _body(error).get("message") or error.reason
+            hint = "it takes the ClusterRole scalewarden-override" if error.status == 403 else ""
+            raise ClusterError(str(message), where=f"{plural} {namespace}/{name}", hint=hint) from None
+        except HTTPError as error:
+            raise ClusterError(f"the API server does not answer: {_short(error)}", where=self.name) from None
 
     def _refused(self, error: ApiException, what: str, namespace: str) -> NoReturn:
         if error.status == 404 and "details" not in _body(error):

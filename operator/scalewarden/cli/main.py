@@ -15,6 +15,7 @@ BAD_INPUT = 2
 SUMMARIES = {
     "evaluate": "Judge a recording offline: is it safe to remove replicas?",
     "explain": "Show why a live service may or may not be scaled down.",
+    "release": "Break the glass: lift refusals for a while, on the record.",
     "rules": "List the rules and thresholds, or explain one rule.",
     "run": "Run the operator.",
     "guard": "Run the admission server and the fence's janitor.",

@@ -93,7 +93,7 @@ def read(path: Path) -> Document:
         raise BadRecording(f"not YAML: {reason(error)}", where=str(path)) from None
 
 
-_HINT = "a recording is a folder with recording.yaml and scrapes/, as `scalewarden record` writes it"
+_HINT = "a recording is a folder with recording.yaml and scrapes/; the guide evaluate-a-recording shows one"
 
 
 def reason(error: Exception) -> str:
