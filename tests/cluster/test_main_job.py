@@ -48,13 +48,9 @@ class World:
         """Namespace, fleets, workloads and the HPA first; the InferenceDeployments last."""
         self.cluster.kubectl("create", "namespace", NS)
         self.cluster.kubectl("label", "namespace", NS, "scalewarden.dev/guard=enabled")
-        for name, preset, replicas, more in (
-            (BUSY, "kv-bound", 4, ()),
-            (CALM, "comfortable", 6, ("--no-metrics-apis",)),
-        ):
-            argv = [sys.executable, "-m", "tools.fleet", "serve", "--kubeconfig", str(self.cluster.kubeconfig)]
-            options = ["--namespace", NS, "--fleet", name, "--preset", preset, "--replicas", str(replicas), *more]
-            self.cluster.run(f"fleet-{name}", [*argv, *options])
+        argv = [sys.executable, "-m", "tools.fleet", "serve", "--kubeconfig", str(self.cluster.kubeconfig)]
+        busy = ["--namespace", NS, "--fleet", BUSY, "--preset", "kv-bound", "--replicas", "4"]
+        self.cluster.run("fleet", [*argv, *busy, "--also", f"{CALM}=comfortable:6"])
         for name in ("dcgm-exporter", "llama-70b", "chat-8b", "llama-70b-hpa", "inferencedeployments"):
             self.cluster.kubectl("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
         regime = "KVCacheBound"

@@ -56,11 +56,9 @@ class Story:
         self._wait("the replicas to answer on their metrics port", self._serving)
 
     def _fleet(self) -> None:
-        fleets = [f"--fleet={SERVICE}", "--preset=kv-bound", "--replicas=4"]
-        calm = [f"--fleet={CALM}", "--preset=comfortable", "--replicas=6"]
-        for name, options in (("fleet-busy", fleets), ("fleet-calm", [*calm, "--no-metrics-apis"])):
-            argv = [sys.executable, "-m", "tools.fleet", "serve", "--kubeconfig", str(self.cluster.kubeconfig)]
-            self.cluster.run(name, [*argv, "--namespace", NAMESPACE, *options])
+        argv = [sys.executable, "-m", "tools.fleet", "serve", "--kubeconfig", str(self.cluster.kubeconfig)]
+        busy = ["--namespace", NAMESPACE, "--fleet", SERVICE, "--preset", "kv-bound", "--replicas", "4"]
+        self.cluster.run("fleet", [*argv, *busy, "--also", f"{CALM}=comfortable:6"])
 
     def describe(self) -> None:
         """An HPA that is there first, and one small object a service."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from enum import StrEnum
@@ -71,9 +72,15 @@ def serve(
     metrics_apis: Annotated[
         bool, typer.Option(help="Also register metrics.k8s.io and external.metrics.k8s.io, for HPAs.")
     ] = True,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One more fleet, told of by the same GPU exporters; repeatable.", metavar="NAME=PRESET:REPLICAS"
+        ),
+    ] = None,
     admin_port: Annotated[int, typer.Option(help="Port of the admin endpoint on 127.0.0.1 (0: any).")] = 0,
 ) -> None:
-    """Serve the metrics of every pod labelled with the fleet's name until interrupted."""
+    """Serve the metrics of every pod labelled with a fleet's name until interrupted."""
     try:
         spec = replace(
             _spec(preset, fleet, replicas, users, kv_blocks),
@@ -82,23 +89,35 @@ def serve(
             dcgm=DcgmStyle(spelling="4.9" if dcgm is Spelling.FROM_4_9 else "4.8"),
             replay=Replay(replay, loop) if replay else None,
         )
-        asyncio.run(_serve(kubeconfig, spec, metrics_apis, admin_port))
+        more = [_also(text, spec) for text in also or ()]
+        asyncio.run(_serve(kubeconfig, [spec, *more], metrics_apis, admin_port))
     except (BadRecording, KubeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
 
-async def _serve(kubeconfig: Path, spec: FleetSpec, metrics_apis: bool, admin_port: int) -> None:
+def _also(text: str, like: FleetSpec) -> FleetSpec:
+    """`NAME=PRESET:REPLICAS`, in the namespace and pace of the first fleet. Raises ValueError for anything else."""
+    name, _, rest = text.partition("=")
+    preset, _, replicas = rest.partition(":")
+    if not name or preset not in set(Preset) or not replicas.isdecimal():
+        raise ValueError(f"--also {text!r}: write NAME=PRESET:REPLICAS, with a preset of {', '.join(Preset)}")
+    spec = _spec(Preset(preset), name, int(replicas), None, None)
+    return replace(spec, namespace=like.namespace, time_scale=like.time_scale, dcgm=like.dcgm)
+
+
+async def _serve(kubeconfig: Path, specs: Sequence[FleetSpec], metrics_apis: bool, admin_port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(kubeconfig=kubeconfig, spec=spec))
+        fleet = await stack.enter_async_context(Fleet(kubeconfig=kubeconfig, specs=specs))
         if metrics_apis:
             apis = await stack.enter_async_context(MetricsApis(fleet))
             await stack.enter_async_context(apis.registered(kubeconfig))
         port = await stack.enter_async_context(administered(fleet, admin_port))
-        print(f"fleet {spec.name}: {spec.users} users; admin at http://127.0.0.1:{port}/", file=sys.stderr)
+        users = ", ".join(f"{spec.name} {spec.users} users" for spec in specs)
+        print(f"serving {users}; admin at http://127.0.0.1:{port}/", file=sys.stderr)
         await stop.wait()
 
 

@@ -10,7 +10,8 @@ Fires when: mean utilization over pressureWindow is under utilizationLow while a
     tokens/s reached throughputAllow of what it sustains, or DRAM is busy (dramActiveHigh) and compute is not
     (smActiveLow). It names the first cause found.
 Clear when: utilization is not low; or it is, and KV usage and queue of every replica show no cause.
-Unknown when: no utilization is measured, or no cause is found and KV usage or queue of a replica is not known.
+Unknown when: no utilization is measured, or over less than shortSpan, or no cause is found and KV usage or queue of a
+    replica is not known.
 Do: look at the cause that is named; leave the replica count alone until it is gone.
 References: kernel utilization counts time with any kernel resident, not work done.
 """
@@ -56,6 +57,10 @@ def check(snapshot: Snapshot) -> Finding:
     measured = [seen for on_replica in looks for seen in on_replica]
     if not measured:
         return RULE.unknown("neither engine-active nor kernel utilization is measured on any replica")
+    young = [seen for seen in measured if not seen.span.enough]
+    if young:
+        seconds = min(seen.span.seconds for seen in young)
+        return RULE.unknown(f"utilization of {young[0].where} is known over only {seconds:.0f} s")
     mean = look.rounded(fmean(seen.mean or 0.0 for seen in measured))
     text = f"GPU utilization is {look.shown(mean, line)} on average over {look.share(sum(map(bool, looks)), len(live))}"
     text += look.shortness(measured)
