@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "demo"
 NS, BUSY, CALM = "serving", "llama-70b", "chat-8b"
-SILENT = 15.0
+SILENT = 30.0
 """Seconds of operator silence after which the janitor releases fences in this test."""
 
 
@@ -229,6 +229,7 @@ def test_an_api_server_restart_changes_nothing(world: World) -> None:
 
 
 def test_both_killed_and_restarted(world: World) -> None:
+    world.held(BUSY, 6)
     for name in ("operator", "guard"):
         world.installed.kill(name)
     assert world.scale(BUSY, 2).returncode != 0

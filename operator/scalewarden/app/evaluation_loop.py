@@ -52,6 +52,8 @@ class EvaluationLoop:
                 await self.turn(reads=reads, judges=judges)
             except ScalewardenError as error:
                 log.warning("this turn is incomplete: %s", error)
+            except Exception:  # a defect of ours: the other services wait for the next turn, liveness for a restart
+                log.exception("this turn failed, please report it")
             if await self._news_within(started + tick - time.monotonic()):
                 judge_at = max(time.monotonic(), started + AT_ONCE)
                 await asyncio.sleep(judge_at - time.monotonic())

@@ -1,5 +1,6 @@
 """From the world and what the sources collected to the facts of one service."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from scalewarden.sources.endpoints import engine_endpoint, exporter_endpoint, is
 from scalewarden.sources.kuberesource import HPAS, PODS, SCALED_OBJECTS, SERVICES
 from scalewarden.sources.objects import autoscalers_for, cold_start_of, lives, replica_of, target_of
 from scalewarden.surfaces.conditions import Cause, Problem, Trouble
+
+log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
@@ -114,7 +117,7 @@ class Gatherer:
     def _exporter_endpoints(self, nodes: set[str]) -> Iterable[PodEndpoint]:
         for pod in self.world[PODS].all():
             if pod.get("spec", {}).get("nodeName") in nodes and is_gpu_exporter(pod) and lives(pod):
-                endpoint = exporter_endpoint(pod)
+                endpoint = _readable(pod)
                 if endpoint is not None:
                     yield endpoint
 
@@ -126,6 +129,15 @@ class Gatherer:
             if pod is None or pod.get("spec", {}).get("nodeName") in nodes:
                 found[str(key)] = collected.scrapes[key]
         return found
+
+
+def _readable(pod: Object) -> PodEndpoint | None:
+    """Anybody in any namespace may label a pod as an exporter: one that cannot be read is left out."""
+    try:
+        return exporter_endpoint(pod)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        log.debug("exporter pod %s left out: %s", pod.get("metadata", {}).get("name"), error)
+        return None
 
 
 def _of(collected: Collected, keys: frozenset[PodKey]) -> dict[tuple[str, str], Series]:

@@ -19,12 +19,15 @@ from scalewarden.sources.kubeapi import KubeApi
 from scalewarden.sources.kuberesource import HPAS, INFERENCE_DEPLOYMENTS, LEASES, SCALE_FENCES, SCALED_OBJECTS, Resource
 from scalewarden.sources.kubewatch import Gone, Listed, Lost, News, Put, follow
 from scalewarden.sources.objects import target_of
+from scalewarden.sources.workloads import child
 from scalewarden.surfaces.admission_state import Guarded, GuardState, Ref
+from scalewarden.surfaces.refusal import one_line
 
 log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 Clock = Callable[[], float]
+Change = Put | Gone
 
 MANAGER = "scalewarden-guard"
 """The guard's name as a field manager and as a reporter of events."""
@@ -47,7 +50,7 @@ class Heartbeat:
 class GuardWorld:
     """The facts behind every answer. `lease` is (namespace, name) of the operator's Lease; clock is monotonic.
 
-    synced is set once everything has been listed.
+    synced is set once everything has been listed. skipped names the objects that could not be read.
     """
 
     state: GuardState
@@ -56,6 +59,7 @@ class GuardWorld:
     versions: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     heartbeat: Heartbeat = field(init=False)
 
@@ -70,7 +74,18 @@ class GuardWorld:
                 group.create_task(self._keep(api, resource))
             group.create_task(self._keep(api, LEASES, namespace, f"metadata.name={name}"))
 
-    def _stores(self) -> dict[Resource, Callable[[News], None]]:
+    def _forgetters(self) -> dict[Resource, Callable[[], None]]:
+        """What a new list replaces."""
+        autoscalers = self.state.autoscalers
+        return {
+            INFERENCE_DEPLOYMENTS: self.state.drop_services,
+            SCALE_FENCES: self.state.fences.clear,
+            HPAS: partial(autoscalers.drop_all, HPAS.kind),
+            SCALED_OBJECTS: partial(autoscalers.drop_all, SCALED_OBJECTS.kind),
+            LEASES: lambda: None,
+        }
+
+    def _stores(self) -> dict[Resource, Callable[[Change], None]]:
         return {
             INFERENCE_DEPLOYMENTS: self._describe,
             SCALE_FENCES: self._fence,
@@ -90,9 +105,33 @@ class GuardWorld:
             return
         self.lost.discard(resource.plural)
         self.heard[resource.plural] = self.clock()
-        self._stores()[resource](news)
+        self._take_in(resource, news)
         if not self.problem():
             self.synced.set()
+
+    def _take_in(self, resource: Resource, news: News) -> None:
+        match news:
+            case Listed(objects):
+                self._forgetters()[resource]()
+                for obj in objects:
+                    self._store(resource, Put(obj))
+            case Put() | Gone():
+                self._store(resource, news)
+
+    def _store(self, resource: Resource, change: Change) -> None:
+        """One object that nobody can read is skipped, and told once: anyone may write one."""
+        name = _called(resource, change.object)
+        try:
+            self._stores()[resource](change)
+        except Exception as error:  # whatever one object makes a reader raise must not end the answers for all others
+            if name not in self.skipped:
+                log.warning(
+                    "%s is skipped, it cannot be read: %s: %s", name, type(error).__name__, one_line(str(error))
+                )
+            log.debug("traceback", exc_info=True)
+            self.skipped.add(name)
+        else:
+            self.skipped.discard(name)
 
     def _lose(self, resource: Resource, news: Lost) -> None:
         """Without KEDA there are no ScaledObjects to watch, which is no trouble."""
@@ -117,24 +156,15 @@ class GuardWorld:
         """Seconds since the operator's Lease was last renewed; 0 while we cannot see the Lease ourselves."""
         return 0.0 if LEASES.plural in self.lost else self.clock() - self.heartbeat.at
 
-    def _describe(self, news: News) -> None:
-        match news:
-            case Listed(objects):
-                self.state.described.clear()
-                self.state.owners.clear()
-                for obj in objects:
-                    self._describe(Put(obj))
+    def _describe(self, change: Change) -> None:
+        match change:
             case Put(obj):
                 self.state.put(guarded_of(obj))
             case Gone(obj):
                 self.state.drop(*_named(obj))
 
-    def _fence(self, news: News) -> None:
-        match news:
-            case Listed(objects):
-                self.state.fences.clear()
-                for obj in objects:
-                    self._fence(Put(obj))
+    def _fence(self, change: Change) -> None:
+        match change:
             case Put(obj) if _named(obj)[1] == FENCE_NAME:
                 self._keep_fence(obj)
             case Gone(obj) if _named(obj)[1] == FENCE_NAME:
@@ -149,23 +179,18 @@ class GuardWorld:
             self.state.fences.pop(namespace, None)
             log.warning("ScaleFence %s/%s cannot be read: %s", namespace, FENCE_NAME, error.errors()[0]["msg"])
 
-    def _autoscaler(self, kind: str, news: News) -> None:
-        match news:
-            case Listed(objects):
-                self.state.autoscalers.drop_all(kind)
-                for obj in objects:
-                    self._autoscaler(kind, Put(obj))
+    def _autoscaler(self, kind: str, change: Change) -> None:
+        match change:
             case Put(obj):
                 read = READERS[kind](obj)
                 self.state.autoscalers.put(ref_of(obj), (_named(obj)[0], read.target_kind, read.target_name))
             case Gone(obj):
                 self.state.autoscalers.drop(ref_of(obj))
 
-    def _beat(self, news: News) -> None:
-        for obj in news.objects if isinstance(news, Listed) else [news.object] if isinstance(news, Put) else []:
-            version = obj["metadata"]["resourceVersion"]
-            if version != self.heartbeat.version:
-                self.heartbeat = Heartbeat(version, self.clock())
+    def _beat(self, change: Change) -> None:
+        version = change.object["metadata"]["resourceVersion"]
+        if isinstance(change, Put) and version != self.heartbeat.version:
+            self.heartbeat = Heartbeat(version, self.clock())
 
 
 def guarded_of(obj: Object) -> Guarded:
@@ -177,7 +202,7 @@ def guarded_of(obj: Object) -> Guarded:
         found = InferenceDeployment.parse(obj)
     except BadObject as error:
         log.warning("guarded with defaults: %s", error)
-        return Guarded(ref_of(obj), target_of(obj.get("spec", {}).get("targetRef", {})))
+        return Guarded(ref_of(obj), target_of(child(obj, "spec", "targetRef")), created=_created(obj))
     status, verdict = found.status, found.status.condition("ScaleDownSafe")
     reference = found.spec.target_ref.model_dump(by_alias=True)
     fence = status.fence
@@ -189,6 +214,8 @@ def guarded_of(obj: Object) -> Guarded:
         denied_below=fence.replicas if fence else None,
         reason=(fence and (fence.autoscaler_reason or fence.reason)) or (verdict.reason if verdict else ""),
         evaluated_at=_instant(status.last_evaluation_time),
+        judged_replicas=status.replicas.desired if status.replicas else None,
+        created=_created(obj),
     )
 
 
@@ -200,6 +227,16 @@ def ref_of(obj: Object) -> Ref:
 
 def _named(obj: Object) -> tuple[str, str]:
     return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
+def _created(obj: Object) -> str:
+    return str(obj["metadata"].get("creationTimestamp") or "")
+
+
+def _called(resource: Resource, obj: Object) -> str:
+    """Kind, namespace and name, whatever is left out of it."""
+    metadata = child(obj, "metadata")
+    return f"{resource.kind} {metadata.get('namespace', '')}/{metadata.get('name', '')}"
 
 
 def _instant(text: str | None) -> float | None:

@@ -76,7 +76,10 @@ class Judging:
         owners: dict[tuple[str, str, str], str] = {}
         looked = []
         for obj in sorted(objects, key=_age):
-            one = await self._look(obj, owners)
+            try:
+                one = await self._look(obj, owners)
+            except Exception as error:  # noqa: BLE001 - what is in one object must not stop the others
+                one = self._met(Judged(obj, _status(obj)), error)
             looked.append(one)
         return looked
 
@@ -86,12 +89,15 @@ class Judging:
             return looked
         try:
             return self._judge(looked, looked.service, now)
-        except Exception as error:  # a defect met in one service must not stop the others
-            self.defect()
-            what = f"a defect in Scalewarden, please report it: {_met(error)}"
-            log.warning("%s/%s: %s", looked.namespace, looked.name, what)
-            log.debug("traceback", exc_info=True)
-            return replace(looked, problem=Problem(Cause.INTERNAL_ERROR, what))
+        except Exception as error:  # noqa: BLE001 - a defect met in one service must not stop the others
+            return self._met(looked, error)
+
+    def _met(self, looked: Judged, error: Exception) -> Judged:
+        self.defect()
+        what = f"a defect in Scalewarden, please report it: {_met(error)}"
+        log.warning("%s/%s: %s", looked.namespace, looked.name, what)
+        log.debug("traceback", exc_info=True)
+        return replace(looked, problem=Problem(Cause.INTERNAL_ERROR, what))
 
     def forget_all_but(self, judged: Iterable[Judged]) -> None:
         """Drop the history of what was deleted."""

@@ -1,7 +1,6 @@
 """The operator process: its parts, started in order and stopped in reverse."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
@@ -21,7 +20,6 @@ from scalewarden.app.sync import Sync
 from scalewarden.app.targets import Targets
 from scalewarden.app.watching import Watching
 from scalewarden.app.world import World
-from scalewarden.errors import ScalewardenError
 from scalewarden.model.crd_service import SourceChoice
 from scalewarden.sources.base import MetricsSource
 from scalewarden.sources.kubeapi import KubeApi
@@ -116,9 +114,7 @@ class Operator:
         self._watching.stop()
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, ScalewardenError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)  # what ended them is raised by `run`
         await self._recorder.flush()
         await self._leadership.release()
         log.info("stopped")

@@ -66,11 +66,11 @@ class Targets:
             if kind.resource is None:
                 what = f"{reference.api_version} {reference.kind} is not served by this cluster: check spec.targetRef"
                 return Problem(Cause.TARGET_NOT_FOUND, what)
+            if not kind.scalable:
+                return _not_scalable(where)
             found = await self.api.find(kind.resource, namespace, reference.name)
             if found is None:
                 return _missing(where)
-            if not kind.scalable:
-                return _not_scalable(where)
             scale = await self.api.get(kind.resource, namespace, reference.name, "scale")
         except ApiError as error:
             return Problem(Cause.TARGET_UNREADABLE, f"{where} cannot be read: {error.message}")

@@ -65,9 +65,9 @@ def _asked_by(intent: Intent, actor: Actor) -> Intent:
 def history_of(recording: Recording, policy: Policy) -> History | None:
     """The record of the earlier instants, each judged in turn; None where it would not span the stabilization."""
     earlier = list(_instants(recording))
-    if not earlier or recording.at - earlier[0] < policy.stabilization:
+    if not earlier or recording.at - recording.instants[0] < policy.stabilization:
         return None
-    history: History | None = None
+    history: History | None = History(since=recording.instants[0])
     errors = Console(stderr=True)
     for at in track(earlier, "replaying", console=errors, transient=True, disable=not sys.stderr.isatty()):
         history = judge(recording.snapshot(at=at, history=history), policy).history

@@ -22,8 +22,10 @@ def assess(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor, policy: Poli
     """All results for a decrease to `to`, except stabilization, which judges the judgements."""
     one = case(snapshot, fleet, to, actor)
     results = [*_declared(to, policy)]
-    if one.removes_ready and one.s < 1:
-        results += [trust.in_flight(one), trust.transition(one)]
+    if to == 0 or (one.removes_ready and one.s < 1 and fleet.serving):
+        results += [trust.in_flight(one), *_doubts(one)]
+    elif one.removes_ready and one.s < 1:
+        results += [trust.stuck(one), trust.transition(one)]
     elif one.removes_ready:
         results += _removal(one)
     else:
@@ -60,11 +62,14 @@ def _load(one: Case) -> Results:
 
 def _removal(one: Case) -> Results:
     load = tuple(_with_release_band(one, result) for result in _load(one))
-    doubts = tuple(
-        doubt(one) for doubt in (trust.stuck, trust.coverage, trust.single_samples, trust.sample_age, trust.transition)
-    )
     blind = trust.without_kv(one, load)
-    return (*load, *doubts, *((blind,) if blind else ()))
+    return (*load, *_doubts(one), *((blind,) if blind else ()))
+
+
+def _doubts(one: Case) -> Results:
+    """Whether the numbers may be trusted at all."""
+    asked = (trust.stuck, trust.coverage, trust.single_samples, trust.sample_age, trust.transition)
+    return tuple(doubt(one) for doubt in asked)
 
 
 def _with_release_band(one: Case, result: TestResult) -> TestResult:
@@ -90,7 +95,9 @@ def _not_ready_only(one: Case) -> Results:
 
 
 def _may_still_come(one: Case) -> bool:
-    """False where every pod that is not ready has been so for longer than a start takes."""
+    """False where every pod that is not ready has been so for longer than a start takes, and none is yet to come."""
+    if len(one.snapshot.replicas) < one.snapshot.replicas_desired:
+        return True
     waiting = [replica for replica in one.snapshot.replicas if not replica.ready]
     patience = predict.cold_start(one)
     return any(r.unready_since is None or one.snapshot.at - r.unready_since <= patience for r in waiting)

@@ -10,9 +10,10 @@ from scalewarden.model.policy import Policy
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, Prediction, Reason, Test, TestResult, Verdict
+from scalewarden.signals.freshness import State
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case, case
-from scalewarden.whatif.fleet import Fleet, fleet
+from scalewarden.whatif.fleet import Carried, Fleet, fleet
 
 REASONS = list(Reason)
 TESTS = list(Test)
@@ -88,10 +89,11 @@ class Judge:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The replicas a large fleet leaves out: its fullest ones."""
-        count = self.fleet.left_out
-        fullest = sorted(self.fleet.serving, key=lambda carried: carried.kv_max or 0.0, reverse=True)
-        return tuple(carried.pod for carried in fullest[:count])
+        """The replicas that a large fleet leaves out because they alone would decide: hot, queueing, silent."""
+        if not self.fleet.left_out:
+            return ()
+        line = self.snapshot.thresholds["kvUsageAllow"]
+        return tuple(carried.pod for carried in self.fleet.serving if _stands_out(carried, line))
 
     def safe_replicas(self, asked: int) -> int:
         """The safe count; zero is only ever offered to who asks for it."""
@@ -133,8 +135,9 @@ class Judge:
             text += f": {binding.message}"
         if decision is not Decision.ALLOW:
             text += f"; {self._way_out(intent)}"
-        if self.named:
-            text += f"; left out of the worst case, look at {', '.join(self.named)}"
+        if self.named and decision is not Decision.DENY:
+            more = f" and {len(self.named) - 3} more" if len(self.named) > 3 else ""
+            text += f"; left out of the worst case, look at {', '.join(self.named[:3])}{more}"
         if self.snapshot.history is None:
             text += "; stabilization not applied, there is no history before this data"
         return text
@@ -159,6 +162,11 @@ class Judge:
         }
         since, lasts = began.get(binding.reason, (None, limits["denyExpiry"]))
         return (self.evidence_at if since is None else since) + lasts
+
+
+def _stands_out(carried: Carried, line: float) -> bool:
+    queues = carried.standing is not None and carried.standing is not Decision.ALLOW
+    return (carried.kv_max or 0.0) > line or queues or bool(carried.preemptions) or carried.state is not State.FRESH
 
 
 def _binding(results: Results, decision: Decision) -> TestResult | None:

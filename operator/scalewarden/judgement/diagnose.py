@@ -142,7 +142,7 @@ def diagnose(snapshot: Snapshot, findings: Sequence[Finding], fleet: Fleet) -> D
     return Diagnosis(
         row.regime,
         _confidence(scene, row.regime),
-        _summary(row, decisive),
+        _summary(row, decisive) + _sick(fleet),
         _advice(scene, row),
         _evidence(decisive),
         _evidence(against),
@@ -158,6 +158,12 @@ def _summary(row: Row, decisive: Sequence[Finding]) -> str:
         return row.summary
     said = decisive[0].message.rstrip(".")
     return f"{row.summary} {said[0].upper()}{said[1:]}."
+
+
+def _sick(fleet: Fleet) -> str:
+    if not fleet.stuck:
+        return ""
+    return f" Stuck, with requests that make no progress: {', '.join(replica.pod for replica in fleet.stuck[:3])}."
 
 
 def _evidence(findings: Sequence[Finding]) -> tuple[Evidence, ...]:

@@ -47,8 +47,8 @@ def facts(snapshot: Snapshot, fleet: Fleet) -> Facts:
     means = [carried.kv_mean for carried in fleet.serving if carried.kv_mean is not None]
     batches = [carried.batch for carried in fleet.serving if carried.batch is not None]
     return Facts(
-        coverage=len(seen) / len(fleet.serving) if fleet.serving else 0.0,
-        required_absent=not seen,
+        coverage=(len(seen) + len(fleet.stuck)) / len(snapshot.ready) if snapshot.ready else 0.0,
+        required_absent=not seen and not fleet.stuck,
         kv_max=max(kv, default=None),
         kv_mean=fmean(means) if means else None,
         minority_hot=0 < sum(value >= snapshot.thresholds["kvUsageDeny"] for value in kv) < len(kv) / 2,
@@ -111,7 +111,7 @@ def _at_limit(carried: Carried, snapshot: Snapshot) -> bool:
 
 def _latency_ok(snapshot: Snapshot, fleet: Fleet) -> bool:
     """No data, or no objective, counts as inside objectives."""
-    nothing_removed = Case(snapshot, fleet, len(fleet.serving), Actor.USER, 0, ())
+    nothing_removed = Case(snapshot, fleet, len(fleet.serving), Actor.USER, 0, (), removes_ready=False)
     if nothing_removed.s < 1:
         return True
     results = [test(nothing_removed) for test in LATENCY_TESTS]

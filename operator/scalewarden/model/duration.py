@@ -17,13 +17,17 @@ def seconds(text: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
 
 
+LATEST = 253402300799.0
+"""The last second that RFC 3339 can write."""
+
+
 def unix_seconds(text: str) -> float:
     """An RFC 3339 instant as unix seconds. Raises ValueError where it is none or lacks its offset from UTC."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None or instant.tzinfo is None or not 0 <= instant.timestamp() <= LATEST:
         raise ValueError(f'{text!r} is not an instant: write RFC 3339 with its zone, like "2026-11-21T23:00:00Z"')
     return instant.timestamp()
 

@@ -32,12 +32,16 @@ class Routing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The scaled object: `resource` is the lower-case plural that admission and the fence use as a key."""
+    """The scaled object: `resource` is the lower-case plural that admission and the fence use as a key.
+
+    first_ordinal is where an ordered target begins to number its pods.
+    """
 
     api_version: str
     kind: str
     name: str
     resource: str
+    first_ordinal: int = 0
 
     @property
     def key(self) -> str:

@@ -13,7 +13,7 @@ from scalewarden.model.crd_spec import InferenceDeploymentSpec
 from scalewarden.model.intent import Intent
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
 from scalewarden.model.snapshot import History, Snapshot
-from scalewarden.model.workload import Engine, Replica, Routing, Workload
+from scalewarden.model.workload import Engine, Replica, Routing, Target, Workload
 from scalewarden.signals.aggregate import Measured, service_signals
 from scalewarden.signals.derive import replica_signals
 from scalewarden.signals.engines import detect_in_template, detect_on_page
@@ -25,6 +25,8 @@ from scalewarden.sources.objects import desired_of, pod_template_of, routing_of,
 from scalewarden.sources.workloads import child
 
 Object = Mapping[str, Any]
+
+_ORDINAL_DIGITS = 6
 Series = Sequence[Scrape] | Absent
 
 NOT_SCRAPED = Absent("no scrape of its metrics page")
@@ -70,11 +72,14 @@ def assemble(
     engine = _engine(spec, workload, facts, at)
     replicas = _Replicas(declared, facts, workload, engine, at).all()
     desired = desired_of(facts.target) if facts.target is not None else None
+    target = _numbered(target_of(spec.target_ref.model_dump(by_alias=True), facts.resource), facts.target)
+    if target.ordered:
+        replicas = tuple(map(_with_ordinal, replicas))
     return Snapshot(
         name=declared.name,
         namespace=declared.namespace,
         at=at,
-        target=target_of(spec.target_ref.model_dump(by_alias=True), facts.resource),
+        target=target,
         replicas_desired=len(replicas) if desired is None else desired,
         replicas=replicas,
         engine=engine,
@@ -91,6 +96,18 @@ def assemble(
         intent=intent,
         history=history,
     )
+
+
+def _numbered(target: Target, found: Object | None) -> Target:
+    start = child(found or {}, "spec", "ordinals").get("start")
+    return replace(target, first_ordinal=start) if isinstance(start, int) and start > 0 else target
+
+
+def _with_ordinal(replica: Replica) -> Replica:
+    """The pods of an ordered target end in their ordinal."""
+    _, _, tail = replica.pod.rpartition("-")
+    known = replica.ordinal is not None or not tail.isdecimal() or len(tail) > _ORDINAL_DIGITS
+    return replica if known else replace(replica, ordinal=int(tail))
 
 
 def _workload(spec: InferenceDeploymentSpec, target: Object | None) -> Workload:

@@ -78,8 +78,10 @@ def _plain(name: str) -> str:
 
 
 def integer(text: str | None) -> int | None:
-    """A whole number above zero; None for anything else."""
-    return int(text) if text is not None and text.isdecimal() and int(text) > 0 else None
+    """A whole number above zero, of nine digits at most: anybody may write a manifest. None for anything else."""
+    if text is None or len(text) > 9 or not text.isdecimal():
+        return None
+    return int(text) or None
 
 
 def fraction(text: str | None) -> float | None:

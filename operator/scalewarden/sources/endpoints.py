@@ -16,6 +16,7 @@ PORT_ANNOTATION, PATH_ANNOTATION, SCHEME_ANNOTATION = (
 METRICS_PORTS = ("metrics", "http-metrics", "http", "http1", "server")
 """Names of ports that serve the page, the likeliest first."""
 ENGINE_PORT, EXPORTER_PORT = 8000, 9400
+_LAST_PORT = 65535
 _EXPORTERS = (("app.kubernetes.io/name", "dcgm-exporter"), ("app", "nvidia-dcgm-exporter"), ("app", "dcgm-exporter"))
 
 
@@ -62,7 +63,7 @@ def _port(pod: Object, name: str | None, default: int) -> int | None:
     if name is not None:
         return named.get(name)
     annotated = str(child(pod, "metadata", "annotations").get(PORT_ANNOTATION, ""))
-    if annotated.isdecimal():
+    if annotated.isdecimal() and len(annotated) <= 5 and 0 < int(annotated) <= _LAST_PORT:
         return int(annotated)
     serving = _ports([serving_container(child(pod, "spec"))])
     likely = (named[one] for one in METRICS_PORTS if one in named)

@@ -1,6 +1,7 @@
 """How to reach the Kubernetes API: a kubeconfig, or the service account of the pod we run in."""
 
 import asyncio
+import logging
 import ssl
 import time
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ import yaml
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
-from scalewarden.errors import BadInput, ClusterError
+from scalewarden.errors import BadInput
+
+log = logging.getLogger(__name__)
 
 TOKEN_AGE = 60.0
 """Seconds after which a token is read anew: mounted tokens and exec plugins rotate theirs."""
@@ -97,7 +100,7 @@ class Connection:
         try:
             self._authorization = _authorization(await asyncio.to_thread(self._connect.load))
         except BadInput as error:
-            raise ClusterError(error.message, where=error.where, hint=error.hint) from error
+            log.warning("credentials not renewed, the old ones are kept: %s", error)
 
 
 def _authorization(loaded: Configuration) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from scalewarden.errors import BadObject, BadRecording
 from scalewarden.model.crd import InferenceDeployment
-from scalewarden.model.duration import unix_seconds
+from scalewarden.model.duration import LATEST, unix_seconds
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.workload import Gpu, Replica
 from scalewarden.sources.objects import replica_of
@@ -19,7 +19,6 @@ _GPU_KEYS = ("uuid", "migProfile", "gpuInstance", "model")
 _EXPORTER_KEYS = ("source", "kind")
 _INTENT_KEYS = ("from", "to", "actor", "path", "identity")
 _EXPORTERS = ("dcgm",)
-_LAST = 253402300799  # the last second that RFC 3339 can write
 
 
 class RecordingFile:
@@ -30,7 +29,6 @@ class RecordingFile:
         if not isinstance(document.value, dict):
             raise document.bad("not a recording", hint=f"write the keys {', '.join(_KEYS)}")
         self.value: Mapping[str, Any] = document.value
-        self._known(self.value, _KEYS)
 
     def _known(self, value: object, allowed: Sequence[str], *keys: str | int) -> None:
         for key in keys_of(value):
@@ -65,6 +63,9 @@ class RecordingFile:
         for index, obj in enumerate(self._list("objects")):
             if not isinstance(obj.get("kind"), str) or not isinstance(child(obj, "metadata").get("name"), str):
                 raise self.document.bad("no kind or metadata.name", "objects", index, hint="give whole manifests")
+            count = child(obj, "spec").get("replicas")
+            if count is not None and (type(count) is not int or count < 0):
+                raise self.document.bad(f"{count!r} is no replica count", "objects", index, "spec", "replicas")
             if child(obj, "metadata").get("namespace", namespace) == namespace:
                 found.append(obj)
         return tuple(found)
@@ -142,7 +143,7 @@ class RecordingFile:
     def _instant(self, value: object, *keys: str | int) -> float | None:
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LAST:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
             return float(value)
         try:
             return unix_seconds(str(value))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from scalewarden.errors import BadExposition, BadRecording
-from scalewarden.model.duration import unix_seconds
+from scalewarden.model.duration import LATEST, unix_seconds
 from scalewarden.model.signal import Absent
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.names import WANTED
@@ -51,8 +51,11 @@ def _instant(file: Path) -> float:
         raise BadRecording("not a recorded scrape", where=str(file), hint=hint)
     text = stem.removesuffix(".prom")
     try:
-        return float(text) if text.replace(".", "", 1).isdecimal() else unix_seconds(text)
-    except ValueError:
+        at = float(text) if text.replace(".", "", 1).isdecimal() else unix_seconds(text)
+        if at > LATEST:
+            raise BadRecording(f"{text} is beyond the year 9999: milliseconds?", where=str(file), hint=hint)
+        return at
+    except (OverflowError, ValueError):
         raise BadRecording(f"{text!r} is not an instant", where=str(file), hint=hint) from None
 
 

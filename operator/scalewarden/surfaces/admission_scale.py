@@ -16,6 +16,7 @@ from scalewarden.surfaces.admission_state import Guarded, GuardState, Ref
 from scalewarden.surfaces.refusal import evidence, refusal_text
 
 BELOW_SAFE_COUNT = "BelowSafeCount"
+ADDED_SINCE = "replicas were added since the safe count was found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ def answer(request: Request, state: GuardState, now: float) -> tuple[Response, t
 
 
 def rule(intent: Intent, guarded: Guarded, entry: FenceEntry | None, ceiling: Mode, now: float) -> Ruling | None:
-    """The fence first, as the policy in the API server reads it, then the safe count; None where neither speaks."""
+    """The fence first, as the policy in the API server reads it, then the safe count; None where neither speaks.
+
+    Neither is about more replicas than were judged: taking away what was just added is held.
+    """
     if guarded.glass_broken(now):
         said = f"Scalewarden: glass broken: {guarded.policy.break_glass_reason}. {evidence(guarded.owner)}"
         return Ruling(Outcome.BREAK_GLASS, Decision.ALLOW, Reason.BREAK_GLASS, said)
@@ -60,7 +64,10 @@ def rule(intent: Intent, guarded: Guarded, entry: FenceEntry | None, ceiling: Mo
     safe = guarded.safe_count(now)
     if entry is None and safe is None:
         return None
-    return _passes(intent, guarded, entry, max(safe or 0, entry.autoscaler_replicas if entry else 0), ceiling)
+    known = max(safe or 0, entry.autoscaler_replicas if entry else 0)
+    if guarded.judged_replicas is not None and intent.from_ > guarded.judged_replicas:
+        return _in_transition(intent, guarded, max(known, guarded.judged_replicas), ceiling)
+    return _passes(intent, guarded, entry, known, ceiling)
 
 
 def _refusal(intent: Intent, guarded: Guarded, entry: FenceEntry) -> Ruling | None:
@@ -76,6 +83,23 @@ def _refusal(intent: Intent, guarded: Guarded, entry: FenceEntry) -> Ruling | No
     if by_autoscaler and guarded.policy.autoscaler_scale_down is AutoscalerScaleDown.TRIM:
         outcome = Outcome.TRIMMED
     return Ruling(outcome, verdict, reason, text, min(floor, intent.from_))
+
+
+def _in_transition(intent: Intent, guarded: Guarded, safe: int, ceiling: Mode) -> Ruling:
+    """Replicas were added after the verdict: whether one can go is not known before the operator judged them."""
+    text = refusal_text(Reason.IN_TRANSITION, safe, guarded.owner, ADDED_SINCE)
+    return Ruling(_held(intent, guarded, ceiling), Decision.HOLD, Reason.IN_TRANSITION, text, intent.from_)
+
+
+def _held(intent: Intent, guarded: Guarded, ceiling: Mode) -> Outcome:
+    """What the policy makes of a hold that the fence does not know of."""
+    policy = guarded.policy
+    if not _is_warned(intent, guarded, Decision.HOLD, ceiling):
+        return Outcome.ALLOWED
+    if policy.mode.capped(ceiling) is not Mode.ENFORCE or _on_hold(intent, guarded) is not OnHold.REFUSE:
+        return Outcome.WARNED
+    trims = intent.actor is Actor.AUTOSCALER and policy.autoscaler_scale_down is AutoscalerScaleDown.TRIM
+    return Outcome.TRIMMED if trims else Outcome.HELD
 
 
 def _passes(intent: Intent, guarded: Guarded, entry: FenceEntry | None, safe: int, ceiling: Mode) -> Ruling:
@@ -97,10 +121,14 @@ def _reason(guarded: Guarded) -> str:
 
 
 def _is_warned(intent: Intent, guarded: Guarded, verdict: Decision, ceiling: Mode) -> bool:
-    mode, policy = guarded.policy.mode.capped(ceiling), guarded.policy
-    on_hold = policy.on_hold_autoscaler if intent.actor is Actor.AUTOSCALER else policy.on_hold_user
-    let_through = mode is Mode.ENFORCE and verdict is Decision.HOLD and on_hold is OnHold.ALLOW
+    mode = guarded.policy.mode.capped(ceiling)
+    let_through = mode is Mode.ENFORCE and verdict is Decision.HOLD and _on_hold(intent, guarded) is OnHold.ALLOW
     return mode is not Mode.OBSERVE and not let_through
+
+
+def _on_hold(intent: Intent, guarded: Guarded) -> OnHold:
+    policy = guarded.policy
+    return policy.on_hold_autoscaler if intent.actor is Actor.AUTOSCALER else policy.on_hold_user
 
 
 def _respond(request: Request, ruling: Ruling) -> Response:

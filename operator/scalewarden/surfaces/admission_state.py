@@ -1,5 +1,6 @@
 """What the guard answers from: the facts that watches keep in memory."""
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,8 +30,9 @@ class Guarded:
     """An InferenceDeployment as admission needs it.
 
     safe_replicas is the smallest count that passes every test and denied_below the count under which the operator
-    would refuse everyone, None where it never said. reason is the one of its last verdict; evaluated_at is unix
-    seconds, None before the first evaluation.
+    would refuse everyone, None where it never said. Both were found for judged_replicas, the target's count then.
+    reason is the one of its last verdict; evaluated_at is unix seconds, None before the first evaluation. created is
+    its creationTimestamp as the API server writes it, empty where it has none.
     """
 
     ref: Ref
@@ -40,6 +42,13 @@ class Guarded:
     denied_below: int | None = None
     reason: str = ""
     evaluated_at: float | None = None
+    judged_replicas: int | None = None
+    created: str = ""
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """Sorts the older first, as the operator does: of two that name one target the older one has it."""
+        return self.created, self.ref.namespace, self.ref.name
 
     @property
     def owner(self) -> str:
@@ -98,7 +107,7 @@ class Autoscalers:
 class GuardState:
     """Everything an answer may rest on; filled by watches, read by every review.
 
-    described: InferenceDeployments by (namespace, name); owners: their names by (namespace, fence key of the target).
+    described: InferenceDeployments by (namespace, name); claims: by (namespace, fence key of the target), oldest first.
     fences: by namespace. readers: how to read an autoscaler, by kind.
     """
 
@@ -106,7 +115,7 @@ class GuardState:
     readers: Mapping[str, Reader]
     max_mode: Mode = Mode.ENFORCE
     described: dict[Named, Guarded] = field(default_factory=dict)
-    owners: dict[Named, str] = field(default_factory=dict)
+    claims: dict[Named, list[Guarded]] = field(default_factory=dict)
     fences: dict[str, ScaleFence] = field(default_factory=dict)
     autoscalers: Autoscalers = field(default_factory=Autoscalers)
 
@@ -114,17 +123,28 @@ class GuardState:
         """A new or changed InferenceDeployment."""
         self.drop(guarded.ref.namespace, guarded.ref.name)
         self.described[guarded.ref.namespace, guarded.ref.name] = guarded
-        self.owners[guarded.ref.namespace, guarded.target.key] = guarded.ref.name
+        insort(
+            self.claims.setdefault((guarded.ref.namespace, guarded.target.key), []), guarded, key=lambda one: one.age
+        )
 
     def drop(self, namespace: str, name: str) -> None:
-        """A deleted InferenceDeployment."""
+        """A deleted InferenceDeployment; the next oldest of its target answers from now on."""
         gone = self.described.pop((namespace, name), None)
-        if gone is not None and self.owners.get((namespace, gone.target.key)) == name:
-            del self.owners[namespace, gone.target.key]
+        if gone is None:
+            return
+        claim = namespace, gone.target.key
+        self.claims[claim].remove(gone)
+        if not self.claims[claim]:
+            del self.claims[claim]
+
+    def drop_services(self) -> None:
+        """Forget every InferenceDeployment, before they are listed anew."""
+        self.described.clear()
+        self.claims.clear()
 
     def service(self, namespace: str, key: str) -> Guarded | None:
-        """The InferenceDeployment of a target, by fence key."""
-        return self.described.get((namespace, self.owners.get((namespace, key), "")))
+        """The InferenceDeployment of a target, by fence key: the oldest of those that name it."""
+        return next(iter(self.claims.get((namespace, key), ())), None)
 
     def floor(self, namespace: str, key: str) -> FenceEntry | None:
         """The fence under a target."""

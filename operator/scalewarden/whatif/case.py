@@ -11,7 +11,8 @@ from scalewarden.whatif.fleet import Carried, Fleet
 @dataclass(frozen=True, slots=True)
 class Case:
     """`to` is the requested replica count; `k` how many serving replicas of unknown name go; `victims` those whose
-    name is known (highest ordinals); `n` and `s` count serving replicas before and after, gone ones in n."""
+    name is known (highest ordinals); `n` and `s` count serving replicas before and after, gone ones in n.
+    removes_ready is False where only pods that are not ready would go; stuck ones are ready."""
 
     snapshot: Snapshot
     fleet: Fleet
@@ -19,6 +20,7 @@ class Case:
     actor: Actor
     k: int
     victims: tuple[Carried, ...]
+    removes_ready: bool
 
     @property
     def limits(self) -> Thresholds:
@@ -50,11 +52,6 @@ class Case:
         """Serving replicas after it."""
         return len(self.alive) - self.k
 
-    @property
-    def removes_ready(self) -> bool:
-        """False where only pods that do not serve would go."""
-        return self.k > 0 or bool(self.victims)
-
 
 def case(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor) -> Case:
     """Work out which ready replicas a change to `to` replicas removes.
@@ -62,9 +59,10 @@ def case(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor) -> Case:
     A Deployment drops pods that are not ready first; a StatefulSet or LeaderWorkerSet its highest ordinals, ready
     or not. A stuck replica may be spared, so every removal is taken from those that serve.
     """
-    ready = len(snapshot.ready)
     if snapshot.target.ordered and all(replica.ordinal is not None for replica in snapshot.ready):
-        victims = tuple(c for c in fleet.serving if c.replica.ordinal is not None and c.replica.ordinal >= to)
-        return Case(snapshot, fleet, to, actor, 0, victims)
-    k = min(max(0, ready - to), len(fleet.serving))
-    return Case(snapshot, fleet, to, actor, k, ())
+        first = snapshot.target.first_ordinal + to
+        doomed = {replica.pod for replica in snapshot.ready if (replica.ordinal or 0) >= first}
+        victims = tuple(carried for carried in fleet.serving if carried.pod in doomed)
+        return Case(snapshot, fleet, to, actor, 0, victims, bool(doomed))
+    removed = max(0, len(snapshot.ready) - to)
+    return Case(snapshot, fleet, to, actor, min(removed, len(fleet.serving)), (), removed > 0)

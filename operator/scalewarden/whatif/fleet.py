@@ -96,7 +96,7 @@ def _load_series(carried: Carried, snapshot: Snapshot, in_tokens: bool) -> tuple
 
 
 def _left_out(count: int, limits: Thresholds) -> int:
-    size = int(limits["largeFleet"])
+    size = max(1, int(limits["largeFleet"]))
     return count // size if count >= size else 0
 
 

@@ -74,7 +74,7 @@ def tokens_per_request(case: Case) -> float | None:
 def _weighted(case: Case, name: SignalName) -> float | None:
     readings = [r for c in case.everyone if (r := c.replica.reading(name)) and r.observations]
     seen = fsum(r.observations or 0.0 for r in readings)
-    if seen < case.limits["latencyObservations"]:
+    if seen <= 0 or seen < case.limits["latencyObservations"]:
         return None
     return fsum(r.value * (r.observations or 0.0) for r in readings) / seen
 

@@ -6,6 +6,7 @@ import pytest
 
 from scalewarden.app.guard_world import SILENT, GuardWorld, guarded_of
 from scalewarden.model.policy import Policy
+from scalewarden.sources.autoscalers import READERS, autoscaler_of_scaledobject
 from scalewarden.sources.kubeapi import ApiError
 from scalewarden.sources.kuberesource import HPAS, INFERENCE_DEPLOYMENTS, LEASES, SCALE_FENCES, SCALED_OBJECTS, Resource
 from scalewarden.sources.kubewatch import Alive, Gone, Listed, Lost, News, Put
@@ -35,8 +36,7 @@ def clock() -> Clock:
 def world(clock: Clock) -> GuardWorld:
     """A world that knows nothing yet."""
     empty = state()
-    empty.described.clear()
-    empty.owners.clear()
+    empty.drop_services()
     empty.fences.clear()
     return GuardWorld(empty, LEASE, clock)
 
@@ -116,9 +116,24 @@ def test_services_come_change_and_go(world: GuardWorld) -> None:
     hears(world, INFERENCE_DEPLOYMENTS, Listed((service(), service("qwen", "qwen"))))
     assert set(world.state.described) == {("serving", "llama"), ("serving", "qwen")}
     hears(world, INFERENCE_DEPLOYMENTS, Put(service("qwen", "other")), Gone(service()))
-    assert set(world.state.owners) == {("serving", "deployments/other")}
+    assert set(world.state.claims) == {("serving", "deployments/other")}
     hears(world, INFERENCE_DEPLOYMENTS, Listed(()))
-    assert not world.state.described
+    assert not world.state.described and not world.state.claims
+
+
+def test_a_second_service_on_a_target_changes_nothing_coming_or_going(world: GuardWorld) -> None:
+    def answering() -> str:
+        found = world.state.service("serving", DEPLOYMENT.key)
+        return found.ref.name if found else ""
+
+    older, younger = service(), service("a-copy")
+    older["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    younger["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    for news in (Listed((younger, older)), Put(younger), Gone(younger)):
+        hears(world, INFERENCE_DEPLOYMENTS, news)
+        assert answering() == "llama"
+    hears(world, INFERENCE_DEPLOYMENTS, Put(younger), Gone(older))
+    assert answering() == "a-copy"
 
 
 def test_fences_of_the_fixed_name_only(world: GuardWorld) -> None:
@@ -144,6 +159,52 @@ def test_autoscalers_by_what_they_scale(world: GuardWorld) -> None:
     assert names() == ["c"]
     hears(world, HPAS, Listed((autoscaler("d"),)))
     assert names() == ["d"] and len(world.state.autoscalers.places) == 1
+
+
+def scaled_object(threshold: str, name: str = "mad") -> dict[str, Any]:
+    """A ScaledObject as the API server returns it: KEDA's schema takes any text for a threshold."""
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": name, "namespace": "serving", "uid": f"uid-{name}"},
+        "spec": {
+            "scaleTargetRef": {"name": "llama"},
+            "triggers": [{"type": "prometheus", "metadata": {"threshold": threshold}}],
+        },
+    }
+
+
+def test_an_object_that_cannot_be_read_is_skipped_and_told_once(
+    world: GuardWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def names() -> list[str]:
+        return [ref.name for ref in world.state.autoscalers.of("serving", DEPLOYMENT)]
+
+    def read(obj: Any) -> Any:
+        if obj["metadata"]["name"] == "mad" and obj["spec"]["triggers"][0]["metadata"]["threshold"] == "mad":
+            raise ArithmeticError("too\nlarge")
+        return autoscaler_of_scaledobject(obj)
+
+    monkeypatch.setitem(READERS, "ScaledObject", read)
+    hears(world, SCALED_OBJECTS, Listed((scaled_object("mad"), scaled_object("5", "sane"))), Put(scaled_object("mad")))
+    assert names() == ["sane"]
+    expected = "ScaledObject serving/mad is skipped, it cannot be read: ArithmeticError: too large"
+    assert caplog.messages == [expected]
+    hears(world, SCALED_OBJECTS, Put(scaled_object("5")), Put(scaled_object("mad")))
+    assert caplog.messages == [expected, expected], "told again once it could be read in between"
+
+
+@pytest.mark.parametrize("resource", [INFERENCE_DEPLOYMENTS, SCALE_FENCES, HPAS, SCALED_OBJECTS, LEASES])
+@pytest.mark.parametrize("junk", [{}, {"metadata": None}, {"metadata": {"name": "x", "namespace": "y"}, "spec": 5}])
+def test_no_object_ends_the_watch(world: GuardWorld, resource: Resource, junk: dict[str, Any]) -> None:
+    hears(world, resource, Listed((junk, junk)), Put(junk), Gone(junk))
+    assert resource.plural in world.heard
+
+
+@pytest.mark.parametrize("threshold", ["1e999999k", "9" * 5000, "-", "NaN"])
+def test_no_threshold_ends_the_watch(world: GuardWorld, threshold: str) -> None:
+    hears(world, SCALED_OBJECTS, Listed((scaled_object(threshold), scaled_object("5", "sane"))))
+    assert "sane" in [ref.name for ref in world.state.autoscalers.of("serving", DEPLOYMENT)]
 
 
 def test_the_operators_silence_is_timed_by_our_own_clock(world: GuardWorld, clock: Clock) -> None:
@@ -176,12 +237,14 @@ def test_a_status_becomes_facts() -> None:
     found = guarded_of(
         service(
             target="deployments/llama",
+            replicas={"desired": 5, "ready": 4},
             safeReplicas=4,
             lastEvaluationTime="2026-11-21T23:00:00Z",
             fence={"replicas": 3, "autoscalerReplicas": 4, "reason": "KVCachePressure"},
         )
     )
     assert (found.target.key, found.safe_replicas, found.denied_below) == ("deployments/llama", 4, 3)
+    assert found.judged_replicas == 5
     assert (found.reason, found.policy.min_replicas) == ("KVCachePressure", 2)
     assert found.evaluated_at == 1795302000.0
     assert found.ref.uid == "uid-llama" and found.owner == "serving/llama"
@@ -189,7 +252,7 @@ def test_a_status_becomes_facts() -> None:
 
 def test_what_was_never_judged() -> None:
     fresh = guarded_of(service())
-    assert (fresh.safe_replicas, fresh.evaluated_at, fresh.reason) == (None, None, "")
+    assert (fresh.safe_replicas, fresh.judged_replicas, fresh.evaluated_at, fresh.reason) == (None, None, None, "")
     assert guarded_of(service(lastEvaluationTime="yesterday")).evaluated_at is None
 
 

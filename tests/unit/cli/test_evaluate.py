@@ -50,7 +50,7 @@ def test_a_safe_removal_passes_once_the_recording_spans_the_stabilization(scalew
 
 
 def test_a_short_recording_says_that_stabilization_was_not_applied(scalewarden: Command, tmp_path: Path) -> None:
-    ran = scalewarden("evaluate", write(tmp_path, span=300), "-o", "json")
+    ran = scalewarden("evaluate", write(tmp_path, span=285), "-o", "json")
     assert (ran.code, verdict(ran)["decision"]) == (0, "Allow")
     assert NOT_APPLIED in verdict(ran)["message"]
 
@@ -60,7 +60,7 @@ def test_a_queue_of_three_minutes_ago_still_holds(scalewarden: Command, tmp_path
     ran = scalewarden("evaluate", write(tmp_path / "long", queue, span=600), "-o", "json")
     assert (ran.code, verdict(ran)["reason"]) == (3, "Stabilizing")
     assert verdict(ran)["safeReplicas"] == 3
-    short = scalewarden("evaluate", write(tmp_path / "short", queue, span=300), "-o", "json")
+    short = scalewarden("evaluate", write(tmp_path / "short", queue, span=285), "-o", "json")
     assert (short.code, verdict(short)["decision"]) == (0, "Allow")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scalewarden.model.policy import AutoscalerScaleDown, Mode, OnHold, Policy
 from scalewarden.model.workload import Target
 from scalewarden.surfaces.admission_record import Outcome
-from scalewarden.surfaces.admission_state import STATUS_FRESH, Ref
+from scalewarden.surfaces.admission_state import STATUS_FRESH, Guarded, Ref
 from tests.unit.surfaces.admission_cases import (
     DENIED,
     DEPLOYMENT,
@@ -186,6 +186,78 @@ def test_trim_raises_an_autoscalers_count_to_the_safe_one_never_above_what_there
     assert record.outcome is Outcome.TRIMMED
 
 
+JUST_ADDED = (
+    "Scalewarden: InTransition: replicas were added since the safe count was found; the safe count is 2. "
+    "Evidence: kubectl describe infd llama -n serving"
+)
+
+
+def short(**policy: Any) -> Any:
+    """A service judged when it was short of replicas: 2 of 2 are needed."""
+    return guarded(safe_replicas=2, judged_replicas=2, policy=Policy(**policy))
+
+
+@pytest.mark.parametrize("fence", [None, entry(2, 2)])
+@pytest.mark.parametrize("to", [2, 4])
+def test_what_was_just_added_is_not_safe_to_remove_before_it_was_judged(fence: dict[str, Any] | None, to: int) -> None:
+    response, (record,) = ask(scale(6, to, HPA), state(short(), fence))
+    assert refusal(response) == JUST_ADDED
+    assert (record.outcome, record.verdict, record.reason) == (Outcome.HELD, "Hold", "InTransition")
+    response, (record,) = ask(scale(6, to), state(short(), fence))
+    assert response["allowed"] is True and response["warnings"] == [JUST_ADDED]
+    assert (record.outcome, record.verdict, record.reason) == (Outcome.WARNED, "Hold", "InTransition")
+
+
+def test_a_decrease_from_the_judged_count_rests_on_the_safe_count() -> None:
+    response, (record,) = ask(scale(6, 4, HPA), state(guarded(judged_replicas=6)))
+    assert response["allowed"] is True and record.reason == "SafeToRemove"
+
+
+def test_the_fence_speaks_before_the_transition() -> None:
+    response, (record,) = ask(scale(6, 1), state(short(), entry(2, 2)))
+    assert refusal(response) == DENIED
+    assert record.verdict == "Deny"
+
+
+@pytest.mark.parametrize(
+    ("user", "policy", "ceiling", "outcome"),
+    [
+        (HPA, {"mode": Mode.WARN}, Mode.ENFORCE, Outcome.WARNED),
+        (HPA, {}, Mode.WARN, Outcome.WARNED),
+        (HPA, {"mode": Mode.OBSERVE}, Mode.ENFORCE, Outcome.ALLOWED),
+        (HPA, {"on_hold_autoscaler": OnHold.WARN}, Mode.ENFORCE, Outcome.WARNED),
+        (HPA, {"on_hold_autoscaler": OnHold.ALLOW}, Mode.ENFORCE, Outcome.ALLOWED),
+        ("alice", {"on_hold_user": OnHold.REFUSE}, Mode.ENFORCE, Outcome.HELD),
+        ("alice", {"on_hold_user": OnHold.ALLOW}, Mode.ENFORCE, Outcome.ALLOWED),
+    ],
+)
+def test_a_hold_in_transition_follows_mode_and_policy(
+    user: str, policy: dict[str, Any], ceiling: Mode, outcome: Outcome
+) -> None:
+    response, (record,) = ask(scale(6, 2, user), state(short(**policy), ceiling=ceiling))
+    assert (record.outcome, record.verdict, record.reason) == (outcome, "Hold", "InTransition")
+    assert response["allowed"] is (outcome is not Outcome.HELD)
+    assert bool(response.get("warnings")) is (outcome is Outcome.WARNED)
+
+
+def test_in_transition_trim_leaves_an_autoscaler_what_there_is() -> None:
+    known = state(short(autoscaler_scale_down=AutoscalerScaleDown.TRIM))
+    response, (record,) = ask(scale(6, 2, HPA), known)
+    assert json.loads(b64decode(response["patch"]))[0]["value"] == 6
+    assert record.outcome is Outcome.TRIMMED
+    assert ask(scale(6, 2), known)[1][0].outcome is Outcome.WARNED
+
+
+def test_in_transition_broken_glass_still_lets_pass() -> None:
+    known = state(short(break_glass_until=NOW + 60, break_glass_reason="incident 12"))
+    assert ask(scale(6, 2, HPA), known)[1][0].outcome is Outcome.BREAK_GLASS
+
+
+def test_a_status_that_is_too_old_does_not_hold_what_was_added() -> None:
+    response, records = ask(scale(6, 2, HPA), state(short()), NOW + STATUS_FRESH + 1)
+    assert response["allowed"] is True and records == ()
+
+
 def test_trim_is_for_autoscalers_only() -> None:
     policy = Policy(autoscaler_scale_down=AutoscalerScaleDown.TRIM)
     assert refusal(ask(scale(4, 2), state(guarded(policy=policy), entry()))[0]) == DENIED
@@ -302,3 +374,27 @@ def test_the_service_of_a_target_is_found_again_after_it_moved_on() -> None:
     assert known.service("serving", "deployments/other") is not None
     known.drop("serving", "llama")
     assert known.service("serving", "deployments/other") is None
+
+
+def test_of_two_services_on_one_target_the_older_answers_and_the_next_after_it() -> None:
+    def born(name: str, created: str) -> Guarded:
+        ref = Ref("scalewarden.dev/v1alpha1", "InferenceDeployment", "serving", name)
+        return guarded(ref=ref, created=created)
+
+    def answering() -> str | None:
+        found = known.service("serving", DEPLOYMENT.key)
+        return found.ref.name if found else None
+
+    known = state(born("llama", "2026-01-02T00:00:00Z"))
+    known.put(born("a-later-one", "2026-01-03T00:00:00Z"))
+    assert answering() == "llama"
+    known.put(born("zoe", "2026-01-01T00:00:00Z"))
+    assert answering() == "zoe"
+    known.put(born("yan", "2026-01-01T00:00:00Z"))
+    assert answering() == "yan", "of one age, the first by name"
+    answers = []
+    for name in ("yan", "a-later-one", "zoe", "llama"):
+        known.drop("serving", name)
+        answers.append(answering())
+    assert answers == ["zoe", "zoe", "llama", None]
+    assert not known.claims

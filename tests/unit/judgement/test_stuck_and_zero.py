@@ -1,0 +1,59 @@
+"""Removals of replicas that are ready but sick, of everything, and of pods that were never made."""
+
+from typing import Any
+
+import pytest
+
+from scalewarden.judgement.decide import decide
+from scalewarden.model.intent import Intent
+from scalewarden.model.policy import Policy
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.verdict import Decision, Reason, Verdict
+from scalewarden.model.workload import Target
+from tests.builders import fleet, replica, snapshot, target
+
+SICK: dict[str, Any] = {"kv": 0.4, "waiting": 5.0, "running": 1.0, "gen_tps": 0.0, "finish_rate": 0.0}
+
+
+def judge(snap: Snapshot, to: int) -> Verdict:
+    return decide(snap, (), Intent(snap.replicas_desired, to), Policy())
+
+
+def test_a_fleet_of_stuck_replicas_is_held_and_not_emptied() -> None:
+    sick = snapshot([replica(**SICK), replica(**SICK)])
+    assert (judge(sick, 1).decision, judge(sick, 1).reason) == (Decision.HOLD, Reason.REPLICA_STUCK)
+    assert (judge(sick, 0).decision, judge(sick, 0).reason) == (Decision.DENY, Reason.REQUESTS_IN_FLIGHT)
+
+
+def test_the_stuck_pod_of_a_statefulset_is_ready_and_would_go() -> None:
+    pods = [replica(kv=0.2, ordinal=0), replica(kv=0.2, ordinal=1), replica(ordinal=2, **SICK)]
+    verdict = judge(snapshot(pods, target=target("StatefulSet")), 2)
+    assert (verdict.decision, verdict.reason) == (Decision.HOLD, Reason.REPLICA_STUCK)
+
+
+def test_zero_asks_the_pods_that_are_not_ready_too() -> None:
+    starting = snapshot([replica(ready=False, kv=0.1, running=9.0)])
+    assert judge(starting, 0).reason is Reason.REQUESTS_IN_FLIGHT
+
+
+def test_zero_on_stale_samples_holds() -> None:
+    stale = snapshot(fleet(2, kv=0.0, running=0.0, age=200.0))
+    assert judge(stale, 0).decision is Decision.HOLD
+
+
+def test_pods_that_do_not_exist_yet_may_still_come() -> None:
+    needy = snapshot(fleet(3, kv=0.9), desired=5)
+    assert (judge(needy, 4).decision, judge(needy, 4).reason) == (Decision.HOLD, Reason.IN_TRANSITION)
+    assert judge(snapshot(fleet(3, kv=0.3), desired=5), 4).reason is Reason.NOT_READY_PODS_ONLY
+
+
+def test_ordinals_count_from_where_the_target_starts() -> None:
+    numbered = Target("apps/v1", "StatefulSet", "llama-70b", "statefulsets", first_ordinal=5)
+    pods = [replica(kv=kv, ordinal=5 + n) for n, kv in enumerate((0.3, 0.3, 0.6))]
+    assert judge(snapshot(pods, target=numbered), 2).predicted.kv_cache_usage == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("name", ["largeFleet", "latencyObservations"])
+def test_a_line_of_zero_is_no_crash(name: str) -> None:
+    sizes = {"input_tokens": 100.0, "output_tokens": 100.0, "kv_tokens": 1000.0}
+    assert judge(snapshot(fleet(3, kv=0.2, **sizes), thresholds={name: 0.0}), 2).decision is not None
