@@ -70,7 +70,6 @@ class Hardware:
 H100 = Gpu("NVIDIA H100 80GB HBM3", 81559, 3.35e12, 989e12, 700.0)
 # A 3g.40gb instance: half of the memory and of its bandwidth, 60 of 132 multiprocessors.
 H100_3G_40GB = Gpu("NVIDIA H100 80GB HBM3", 40448, 1.675e12, 450e12, 300.0)
-A100 = Gpu("NVIDIA A100-SXM4-80GB", 81920, 2.04e12, 312e12, 400.0)
 
 LLAMA_7B_H100 = Hardware(
     model="meta-llama/Llama-2-7b-chat-hf",
