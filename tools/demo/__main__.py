@@ -25,6 +25,8 @@ def main() -> int:
             screen.step("Scalewarden as its Helm chart installs it, under the chart's own ServiceAccounts")
             with Installed(cluster, operator_args=OPERATOR) as installed:
                 Story(screen, cluster, installed).tell()
+        print()
+        screen.say("That was all; nothing is left running. Next: docs/README.md, or `make help`.")
     except (DemoFailedError, LocalClusterError) as error:
         print(f"error: the demo did not show what it should: {error}", file=sys.stderr)
         return 1

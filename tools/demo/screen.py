@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 import time
+from typing import Any
 
 WIDTH = 100
+_FOLD: dict[str, Any] = {"subsequent_indent": "      ", "replace_whitespace": False, "break_on_hyphens": False}
 
 
 class Screen:
@@ -36,8 +39,11 @@ class Screen:
             self.block(f"{done.stdout}{done.stderr}")
 
     def block(self, text: str) -> None:
-        """Output of a command, indented."""
-        print(textwrap.indent(text.rstrip("\n"), "   "), flush=True)
+        """Output of a command, indented; folded between words where a terminal would cut a line."""
+        width = shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() else 0
+        for line in text.rstrip("\n").splitlines():
+            folds = textwrap.wrap(line, max(width - 3, 40), **_FOLD) if width else [line]
+            print(textwrap.indent("\n".join(folds or [""]), "   "), flush=True)
 
     def fact(self, true: bool, what: str) -> None:
         """What the demo claims: shown where it holds, an end of the demo where it does not."""

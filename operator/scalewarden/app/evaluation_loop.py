@@ -55,7 +55,7 @@ class EvaluationLoop:
             except Exception:  # a defect of ours: the other services wait for the next turn, liveness for a restart
                 log.exception("this turn failed, please report it")
             if await self._news_within(started + tick - time.monotonic()):
-                judge_at = max(time.monotonic(), started + AT_ONCE)
+                read_at = judge_at = max(time.monotonic(), started + AT_ONCE)  # a new service has not been read yet
                 await asyncio.sleep(judge_at - time.monotonic())
 
     async def _news_within(self, seconds: float) -> bool:
