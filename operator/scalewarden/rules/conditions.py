@@ -9,6 +9,7 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import look
 from scalewarden.rules.look import Look
+from scalewarden.signals import windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,6 @@ def batch_filled(replica: Replica, snapshot: Snapshot) -> Condition:
         return not_known(seen)
     if limit is None:
         return Condition(None, f"the batch limit of {replica.pod} is not known")
-    filled = look.rounded(seen.value / limit)
+    filled = windows.rounded(seen.value / limit)
     what = f"the batch of {replica.pod} reached {filled:.0%} of its limit of {limit} sequences (line {line:.0%})"
-    return Condition(filled >= line, what, seen.evidence(seen.value, look.rounded(line * limit)))
+    return Condition(filled >= line, what, seen.evidence(seen.value, windows.rounded(line * limit)))

@@ -19,11 +19,6 @@ from scalewarden.signals.windows import Span
 NOTHING = Span((), 0.0, short=True, enough=False)
 
 
-def rounded(value: float) -> float:
-    """Values meet their lines with four decimals, so that 0.8 computed is 0.8 written."""
-    return round(value, 4)
-
-
 def share(count: int, total: int, what: str = "replica") -> str:
     """`3 of 4 replicas`."""
     return f"{count} of {total} {what}{'' if total == 1 else 's'}"
@@ -63,18 +58,18 @@ class Look:
     @property
     def values(self) -> tuple[float, ...]:
         """The samples inside the duration, oldest first, ready to meet a line."""
-        return tuple(rounded(value) for value in self.span.values)
+        return tuple(windows.rounded(value) for value in self.span.values)
 
     @property
     def mean(self) -> float | None:
         """Mean over the duration; None of nothing."""
         mean = windows.mean(self.span.points)
-        return None if mean is None else rounded(mean)
+        return None if mean is None else windows.rounded(mean)
 
     @property
     def value(self) -> float | None:
         """The reading's own number: a count, a rate, a quantile, or the newest sample of a gauge."""
-        return rounded(self.reading.value) if self.reading else None
+        return windows.rounded(self.reading.value) if self.reading else None
 
     def evidence(self, value: float, threshold: float | None = None) -> tuple[Evidence, ...]:
         """The number as evidence; nothing where nothing was read."""
@@ -103,7 +98,7 @@ def _look(
     reading, age = freshness.usable(signal, snapshot), _age_gap(snapshot, signal)
     if reading is None:
         return Look(where, name, None, NOTHING, False, age)
-    span = cut(samples(reading), seconds, snapshot.thresholds)
+    span = cut(windows.samples(reading), seconds, snapshot.thresholds)
     short = "" if span.enough else f"only {span.seconds:.0f} s of data"
     return Look(where, name, reading, span, not age, age or short)
 
@@ -116,11 +111,6 @@ def number(snapshot: Snapshot, where: str, name: SignalName, signal: Signal) -> 
     enough = reading.window >= snapshot.thresholds["shortSpan"]
     short = "" if enough else f"only {reading.window:.0f} s of data"
     return Look(where, name, reading, NOTHING, not age, age or short)
-
-
-def samples(reading: Reading) -> Sequence[Point]:
-    """The series behind a reading; one without is a single sample."""
-    return reading.series or (Point(reading.at, reading.value),)
 
 
 def _age_gap(snapshot: Snapshot, signal: Signal) -> str:

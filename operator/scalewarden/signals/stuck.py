@@ -1,6 +1,6 @@
 """A stuck replica holds requests and makes no progress: it is sick, and its load says nothing about capacity."""
 
-from scalewarden.model.signal import Point, Reading, SignalName
+from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
 from scalewarden.signals import windows
@@ -23,7 +23,7 @@ def is_stuck(replica: Replica, at: float, thresholds: Thresholds) -> bool | None
     waiting = replica.reading(SignalName.WAITING)
     if waiting is None or age(waiting, at) >= thresholds["absentSeconds"]:
         return None
-    queue = windows.lasting(_points(waiting), thresholds["waitingNeverZero"], thresholds)
+    queue = windows.lasting(windows.samples(waiting), thresholds["waitingNeverZero"], thresholds)
     if any(value <= 0 for value in queue.values):
         return False
     moving = [_moving(replica.reading(name), thresholds) for name in (SignalName.GEN_TPS, SignalName.FINISH_RATE)]
@@ -32,10 +32,6 @@ def is_stuck(replica: Replica, at: float, thresholds: Thresholds) -> bool | None
     if not queue.enough or None in moving or _may_be_answering(replica):
         return None
     return True
-
-
-def _points(reading: Reading) -> tuple[Point, ...]:
-    return reading.series or (Point(reading.at, reading.value),)
 
 
 def _moving(rate: Reading | None, thresholds: Thresholds) -> bool | None:

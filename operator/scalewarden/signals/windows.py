@@ -10,8 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from scalewarden.model.signal import Point
+from scalewarden.model.signal import Point, Reading
 from scalewarden.model.thresholds import Thresholds
+
+
+def rounded(value: float) -> float:
+    """Values meet their lines with four decimals, so that 0.8 computed is 0.8 written."""
+    return round(value, 4)
+
+
+def samples(reading: Reading) -> tuple[Point, ...]:
+    """The series behind a reading; one without is a single sample."""
+    return reading.series or (Point(reading.at, reading.value),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scalewarden.model.signal import Point, Reading, SignalName
+from scalewarden.model.signal import Point, SignalName
 from scalewarden.model.snapshot import Removed, Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.verdict import Decision
@@ -134,12 +134,7 @@ def _value(replica: Replica, name: SignalName) -> float | None:
 
 def _series(replica: Replica, name: SignalName) -> tuple[Point, ...]:
     reading = replica.reading(name)
-    return samples(reading) if reading else ()
-
-
-def samples(reading: Reading) -> tuple[Point, ...]:
-    """The series behind a reading; one without is a single sample."""
-    return reading.series or (Point(reading.at, reading.value),)
+    return windows.samples(reading) if reading else ()
 
 
 def _waiting(replica: Replica, limits: Thresholds) -> float | None:

@@ -5,13 +5,9 @@ from statistics import fmean
 
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.workload import Routing
+from scalewarden.signals import windows
 from scalewarden.whatif.bound import worst_survivor
 from scalewarden.whatif.case import Case
-
-
-def rounded(value: float) -> float:
-    """Values meet their lines with four decimals, so that 0.8 computed is 0.8 written."""
-    return round(value, 4)
 
 
 def kv_cache_usage(case: Case) -> float | None:
@@ -25,7 +21,7 @@ def kv_cache_usage(case: Case) -> float | None:
         sticky=case.snapshot.routing is Routing.STICKY,
         left_out=min(case.fleet.left_out, len(case.alive) - 1),
     )
-    return rounded(bound + queue_share(case) + rise_share(case))
+    return windows.rounded(bound + queue_share(case) + rise_share(case))
 
 
 def waiting_total(case: Case) -> float | None:
@@ -40,7 +36,7 @@ def waiting_total(case: Case) -> float | None:
 def waiting_per_replica(case: Case) -> float | None:
     """Waiting requests per survivor."""
     total = waiting_total(case)
-    return None if total is None or case.s < 1 else rounded(total / case.s)
+    return None if total is None or case.s < 1 else windows.rounded(total / case.s)
 
 
 def queue_share(case: Case) -> float:
@@ -108,7 +104,7 @@ def concurrency(case: Case) -> float | None:
         for carried in case.fleet.serving
         if carried.batch is not None and carried.limit
     ]
-    return rounded(max(shares) * case.n / case.s) if shares and case.s >= 1 else None
+    return windows.rounded(max(shares) * case.n / case.s) if shares and case.s >= 1 else None
 
 
 def throughput(case: Case) -> float | None:
@@ -119,4 +115,4 @@ def throughput(case: Case) -> float | None:
         return None
     mean = fmean(tokens)
     skew = max(tokens) / mean if mean else 1.0
-    return rounded(fsum(tokens) / case.s * skew / sustainable)
+    return windows.rounded(fsum(tokens) / case.s * skew / sustainable)

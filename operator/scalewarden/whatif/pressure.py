@@ -5,6 +5,7 @@ from math import fsum
 from scalewarden.model.autoscaler import TargetType
 from scalewarden.model.intent import Actor
 from scalewarden.model.verdict import Decision, Reason, Test, TestResult
+from scalewarden.signals import windows
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
 
@@ -111,7 +112,7 @@ def autoscaler_bounce(case: Case) -> TestResult:
     means = [carried.kv_mean for carried in case.everyone if carried.kv_mean is not None]
     if case.actor is not Actor.AUTOSCALER or trigger is None or not means or case.s < 1:
         return skipped(test, reason, "no autoscaler acts on a KV trigger")
-    value, line = predict.rounded(fsum(means) / case.s), round(case.limits["autoscalerBounce"] * trigger, 4)
+    value, line = windows.rounded(fsum(means) / case.s), round(case.limits["autoscalerBounce"] * trigger, 4)
     decision = Decision.ALLOW if value <= line else Decision.HOLD
     what = f"mean KV-cache usage would be {value:.2f}, at the autoscaler's own trigger {trigger:.2f}: it would bounce"
     return TestResult(test, decision, reason, what, value, line)

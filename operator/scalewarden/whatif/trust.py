@@ -7,7 +7,7 @@ from scalewarden.signals import windows
 from scalewarden.signals.freshness import State
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
-from scalewarden.whatif.fleet import recently_removed, samples, series
+from scalewarden.whatif.fleet import recently_removed, series
 from scalewarden.whatif.pressure import skipped
 
 
@@ -15,7 +15,7 @@ def coverage(case: Case) -> TestResult:
     """Required signals on every replica; a large fleet leaves its most silent out."""
     found = case.fleet.serving
     absent = [carried.pod for carried in found if carried.state is State.ABSENT]
-    share = predict.rounded(1 - len(absent) / len(found)) if found else 1.0
+    share = windows.rounded(1 - len(absent) / len(found)) if found else 1.0
     if len(absent) <= case.fleet.left_out:
         return TestResult(Test.COVERAGE, Decision.ALLOW, Reason.PARTIAL_COVERAGE, "every replica is seen", share, 1.0)
     if len(absent) == len(found):
@@ -120,5 +120,5 @@ def _requests(snapshot: Snapshot) -> dict[str, list[Signal]]:
 
 
 def _window(case: Case, signal: Signal) -> windows.Span:
-    points = samples(signal) if isinstance(signal, Reading) else ()
+    points = windows.samples(signal) if isinstance(signal, Reading) else ()
     return windows.span(points, case.limits["pressureWindow"], case.limits)

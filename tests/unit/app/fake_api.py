@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 from scalewarden.sources.kubeapi import ApiError
@@ -87,3 +88,13 @@ def _merged(held: Object, patch: Object) -> Object:
         else:
             out[key] = _merged(out.get(key) or {}, value) if isinstance(value, dict) else value
     return out
+
+
+@dataclass
+class Clock:
+    """Seconds that move only when a test moves them."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now

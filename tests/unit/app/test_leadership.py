@@ -5,16 +5,9 @@ import pytest
 from scalewarden.app.leadership import Leadership
 from scalewarden.app.settings import LeaseSettings
 from scalewarden.sources.kubeapi import ApiError
-from tests.unit.app.fake_api import FakeApi
+from tests.unit.app.fake_api import Clock, FakeApi
 
 LEASE = ("leases", "sw", "scalewarden-operator")
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -24,7 +17,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 def candidate(api: FakeApi, clock: Clock, name: str, *, healthy: bool = True) -> Leadership:

@@ -8,18 +8,11 @@ from scalewarden.app.recorder import BURST, HEARTBEAT, QUIET, REFILL, EventRecor
 from scalewarden.sources.kubeapi import ApiError
 from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.events import Notice
-from tests.unit.app.fake_api import FakeApi
+from tests.unit.app.fake_api import Clock, FakeApi
 
 SERVICE = Ref("scalewarden.dev/v1alpha1", "InferenceDeployment", "serving", "llama", "1")
 HPA = Ref("autoscaling/v2", "HorizontalPodAutoscaler", "serving", "on-cpu", "3")
 NOTICE = Notice("FenceRaised", "nobody goes below 3", SERVICE, HPA, "SetFence", warning=False, key="k")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -29,7 +22,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -78,4 +78,4 @@ def _rising(cache: Look, limits: Thresholds) -> bool:
     found = windows.trend(cache.span.points)
     if found is None or found.seconds < limits["risingSpan"]:
         return False
-    return found.significant and look.rounded(found.rise) >= limits["kvRising"]
+    return found.significant and windows.rounded(found.rise) >= limits["kvRising"]

@@ -17,7 +17,7 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import look
 from scalewarden.rules.rule import Rule
-from scalewarden.signals import freshness
+from scalewarden.signals import freshness, windows
 
 EVERY_REPLICA = 1.0
 
@@ -40,7 +40,7 @@ def check(snapshot: Snapshot) -> Finding:
         return RULE.unknown("no replica is ready")
     unseen = [r for r in snapshot.ready if freshness.replica_state(r, snapshot) is not freshness.State.FRESH]
     fresh = len(snapshot.ready) - len(unseen)
-    evidence = Evidence("coverage", look.rounded(coverage), Unit.FRACTION, EVERY_REPLICA, "fresh of ready replicas")
+    evidence = Evidence("coverage", windows.rounded(coverage), Unit.FRACTION, EVERY_REPLICA, "fresh of ready replicas")
     message = f"every needed signal is fresh on {look.share(fresh, len(snapshot.ready))}"
     if not unseen:
         return RULE.clear(message, evidence)

@@ -73,7 +73,7 @@ def _rising(snapshot: Snapshot, queues: list[Look]) -> Condition:
     found = windows.trend(together)
     if found is None or not found.significant or found.seconds < limits["risingSpan"]:
         return Condition(False, "no trend")
-    rise, newest = look.rounded(found.rise), together[-1].value
+    rise, newest = windows.rounded(found.rise), together[-1].value
     what = f"waiting requests rose by {rise:.1f} in {found.seconds:.0f} s to {newest:.0f}"
     evidence = Evidence("waiting", rise, Unit.REQUESTS, limits["waitingRising"], "sum of waiting")
     return Condition(rise >= limits["waitingRising"] and newest > 0, what, (evidence,))

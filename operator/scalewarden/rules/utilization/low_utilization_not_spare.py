@@ -27,6 +27,7 @@ from scalewarden.rules import conditions, look, meters
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
+from scalewarden.signals import windows
 
 RULE = Rule(
     code="UTL101",
@@ -61,7 +62,7 @@ def check(snapshot: Snapshot) -> Finding:
     if young:
         seconds = min(seen.span.seconds for seen in young)
         return RULE.unknown(f"utilization of {young[0].where} is known over only {seconds:.0f} s")
-    mean = look.rounded(fmean(seen.mean or 0.0 for seen in measured))
+    mean = windows.rounded(fmean(seen.mean or 0.0 for seen in measured))
     text = f"GPU utilization is {look.shown(mean, line)} on average over {look.share(sum(map(bool, looks)), len(live))}"
     text += look.shortness(measured)
     first = measured[0]
@@ -93,7 +94,7 @@ def throughput_reached(replica: Replica, snapshot: Snapshot) -> Condition:
     seen = look.number(snapshot, replica.pod, name, replica.signal(name))
     if seen.value is None or not sustainable:
         return Condition(None, f"tokens/s of {replica.pod}, or what it sustains, is not known")
-    line = look.rounded(snapshot.thresholds["throughputAllow"] * sustainable)
+    line = windows.rounded(snapshot.thresholds["throughputAllow"] * sustainable)
     what = f"{replica.pod} generates {seen.value:.0f} tokens/s of {sustainable:.0f} that it sustains"
     return Condition(seen.value >= line, what, seen.evidence(seen.value, line))
 
