@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml requirements-dev.lock
 		echo "hint: install it, or say PYTHON=/path/to/python3 make setup" >&2; exit 2; }
 	@echo "Installing locked dependencies into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
