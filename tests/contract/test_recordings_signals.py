@@ -15,6 +15,7 @@ from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals.derive import replica_signals
+from scalewarden.signals.engines.table import Series
 from scalewarden.signals.histograms import observed, quantile
 from scalewarden.signals.pages import Pages
 from scalewarden.sources.recording import Recording, load
@@ -94,7 +95,7 @@ def test_throughput_is_what_the_server_did(recorded: tuple[Recording, Mapping[st
 def test_quantiles_are_what_the_histograms_say(recorded: tuple[Recording, Mapping[str, Any]]):
     for phase, pages, server in phases(*recorded):
         for key, name in HISTOGRAMS.items():
-            seen = observed(pages, name)
+            seen = observed(pages, Series(name))
             if seen is None:
                 continue
             value = quantile(seen, 0.95)

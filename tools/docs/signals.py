@@ -125,8 +125,8 @@ def _cell(row: Row | None) -> str:
 def _spelling(series: Series) -> str:
     only = ",".join(f'{key}="{value}"' for key, value in series.only.items())
     text = code(series.name + (f"{{{only}}}" if only else ""))
-    text += "".join(f" − {code(name)}" for name in series.minus[:1])
-    text += "".join(f" ÷ {code(name)}" for name in series.over)
+    text += "".join(f" − {code(one.name)}" for one in series.minus[:1])
+    text += "".join(f" ÷ {code(one.name)}" for one in series.over)
     return f"{text} ({series.versions})" if series.versions else text
 
 

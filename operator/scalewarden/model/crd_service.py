@@ -39,6 +39,11 @@ EngineChoice = Literal[
     Engine.TENSORRT_LLM,
     Engine.TRITON,
     Engine.LMDEPLOY,
+    Engine.NIM,
+    Engine.RAY_SERVE,
+    Engine.DYNAMO,
+    Engine.LLAMA_CPP,
+    Engine.OLLAMA,
     Engine.CUSTOM,
 ]
 RoutingChoice = Literal["Auto", Routing.EVEN, Routing.STICKY]

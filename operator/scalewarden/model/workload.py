@@ -19,6 +19,11 @@ class Engine(StrEnum):
     TENSORRT_LLM = "TensorRTLLM"
     TRITON = "Triton"
     LMDEPLOY = "LMDeploy"
+    NIM = "NIM"
+    RAY_SERVE = "RayServe"
+    DYNAMO = "Dynamo"
+    LLAMA_CPP = "LlamaCpp"
+    OLLAMA = "Ollama"
     CUSTOM = "Custom"
     UNKNOWN = "Unknown"
 

@@ -1,19 +1,20 @@
 """Pods → service: sums of rates, and quantiles over the summed buckets of all pods, never a mean of quantiles."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import fsum
+from statistics import fmean
 from typing import TypeVar
 
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals import windows
-from scalewarden.signals.canonical import UNITS
+from scalewarden.signals.canonical import QUANTILES, UNITS
 from scalewarden.signals.derive import table_of
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.histograms import merged
-from scalewarden.signals.measure import hit_share, looked_up, seen, summary
+from scalewarden.signals.measure import seen, summary
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Scrape
 from scalewarden.signals.staleness import is_stale
@@ -31,12 +32,12 @@ SUMMED = (
     SignalName.PREEMPTIONS,
 )
 OBSERVED = (
-    SignalName.TTFT_P95,
-    SignalName.ITL_P95,
-    SignalName.E2E_P99,
+    *QUANTILES,
     SignalName.QUEUE_MEAN,
     SignalName.INPUT_TOKENS,
     SignalName.OUTPUT_TOKENS,
+    SignalName.PREFIX_HIT,
+    SignalName.BAD_RATIO,
 )
 
 
@@ -50,17 +51,20 @@ class Measured:
 
 
 def service_signals(
-    pods: Sequence[Measured], engine: Engine, now: float, thresholds: Thresholds, window: float
+    pods: Sequence[Measured],
+    engine: Engine | EngineTable,
+    now: float,
+    thresholds: Thresholds,
+    window: float,
+    fallback: Engine = Engine.UNKNOWN,
 ) -> dict[SignalName, Signal]:
     """Service-wide signals at `now` (unix seconds).
 
     A sum is Absent while any pod lacks its part. Latencies and request sizes rest on the pods that are seen.
     """
-    service = _Service(pods, tuple(_readable(pods, engine, now, thresholds, window)), thresholds)
+    service = _Service(pods, tuple(_readable(pods, engine, now, thresholds, window, fallback)), thresholds)
     signals: dict[SignalName, Signal] = {name: _sum(name, [pod.signals.get(name) for pod in pods]) for name in SUMMED}
-    signals |= {name: _observed(name, service) for name in OBSERVED}
-    signals[SignalName.PREFIX_HIT] = _prefix_hit(service)
-    return signals
+    return signals | {name: _observed(name, service) for name in OBSERVED}
 
 
 def _sum(name: SignalName, parts: Sequence[Signal | None]) -> Signal:
@@ -100,25 +104,30 @@ class _Service:
 
 
 def _readable(
-    pods: Sequence[Measured], engine: Engine, now: float, limits: Thresholds, window: float
+    pods: Sequence[Measured],
+    engine: Engine | EngineTable,
+    now: float,
+    limits: Thresholds,
+    window: float,
+    fallback: Engine,
 ) -> Iterator[tuple[Pages, EngineTable]]:
     for pod in pods:
         if isinstance(pod.scrapes, Absent):
             continue
         pages = Pages.of(pod.scrapes, now, window, pod.restarted_at)
-        table = table_of(engine, pages)
-        if not isinstance(table, Absent) and not is_stale(pages.scrapes[-1].at, now, limits):
-            yield pages, table
+        table = table_of(engine, pages, fallback)
+        if not isinstance(table, Absent) and pages.scrapes and not is_stale(pages.scrapes[-1].at, now, limits):
+            yield pages.read_by(table), table
 
 
 def _observed(name: SignalName, service: _Service) -> Signal:
+    """Over all pods' observations; of pods that only tell a quantile or mean, the worst quantile and the mean."""
     together = merged(service.each(name, seen))
-    return service.cause(name) if together is None else summary(name, together, service.limits)
-
-
-def _prefix_hit(service: _Service) -> Signal:
-    found = service.each(SignalName.PREFIX_HIT, looked_up)
-    if not found:
-        return service.cause(SignalName.PREFIX_HIT)
-    hits, queries = fsum(hits.total for hits, _ in found), fsum(queries.total for _, queries in found)
-    return hit_share(hits, queries, max((one for _, one in found), key=lambda one: one.at))
+    if together is not None:
+        return summary(name, together, service.limits)
+    told = [signal for pod in service.pods if isinstance(signal := pod.signals.get(name), Reading)]
+    if not told:
+        return service.cause(name)
+    worst = max(told, key=lambda one: one.value)
+    mean = replace(worst, value=fmean(one.value for one in told))
+    return replace(worst if name in QUANTILES else mean, at=min(one.at for one in told), series=())

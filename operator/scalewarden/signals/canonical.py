@@ -14,9 +14,13 @@ UNITS: Mapping[SignalName, Unit] = {
     SignalName.GEN_TPS: Unit.TOKENS_PER_SECOND,
     SignalName.PREFILL_TPS: Unit.TOKENS_PER_SECOND,
     SignalName.FINISH_RATE: Unit.REQUESTS_PER_SECOND,
+    SignalName.BAD_RATIO: Unit.FRACTION,
     SignalName.TTFT_P95: Unit.SECONDS,
+    SignalName.TTFT_P99: Unit.SECONDS,
     SignalName.ITL_P95: Unit.SECONDS,
+    SignalName.ITL_P99: Unit.SECONDS,
     SignalName.ITL_MEAN: Unit.SECONDS,
+    SignalName.E2E_P95: Unit.SECONDS,
     SignalName.E2E_P99: Unit.SECONDS,
     SignalName.QUEUE_MEAN: Unit.SECONDS,
     SignalName.PREFIX_HIT: Unit.FRACTION,
@@ -28,6 +32,9 @@ UNITS: Mapping[SignalName, Unit] = {
 
 QUANTILES: Mapping[SignalName, float] = {
     SignalName.TTFT_P95: 0.95,
+    SignalName.TTFT_P99: 0.99,
     SignalName.ITL_P95: 0.95,
+    SignalName.ITL_P99: 0.99,
+    SignalName.E2E_P95: 0.95,
     SignalName.E2E_P99: 0.99,
 }

@@ -1,11 +1,12 @@
 """Increases of counters between scrapes, through resets and restarts, summed over a pod's series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum
 
 from scalewarden.model.signal import Point
+from scalewarden.signals.engines.table import Only, Series, counter_names
 from scalewarden.signals.pages import Labels, Pages, first_named, values
 
 
@@ -68,6 +69,12 @@ class Increase:
         inside = tuple(step for step in self.steps if step.start >= self.at - seconds)
         return Increase(self.name, inside or self.steps[-1:])
 
+    def scaled(self, factor: float) -> "Increase":
+        """In another unit."""
+        if factor == 1.0:
+            return self
+        return Increase(self.name, tuple(Step(step.start, step.at, step.gain * factor) for step in self.steps))
+
     def less(self, other: "Increase") -> "Increase":
         """What was gained beyond another counter's gain, step by step; never below zero."""
         taken = {step.at: step.gain for step in other.steps}
@@ -75,7 +82,7 @@ class Increase:
         return Increase(self.name, tuple(steps))
 
 
-def increase(pages: Pages, names: Sequence[str], only: Mapping[str, str] | None = None) -> Increase | None:
+def increase(pages: Pages, names: Sequence[str], only: Only | None = None) -> Increase | None:
     """The increase of the first spelling that is there; None with fewer than two samples of it."""
     name = first_named(pages, names)
     gains = by_labels(pages, name, only or {}) if name else []
@@ -83,24 +90,56 @@ def increase(pages: Pages, names: Sequence[str], only: Mapping[str, str] | None 
     return Increase(name, steps) if name and steps else None
 
 
+def of_series(pages: Pages, series: Series) -> Increase | None:
+    """The increase of a counter in the signal's unit, less what its `minus` gained."""
+    pages = pages.folding(series.copies)
+    gained = increase(pages, counter_names(series.name), series.only)
+    if gained is None:
+        return None
+    taken = first_of(pages, series.minus)
+    return (gained.less(taken) if taken else gained).scaled(series.scale)
+
+
+def first_of(pages: Pages, some: Sequence[Series]) -> Increase | None:
+    """The increase of the first of several counters that has one."""
+    found = (increase(pages.folding(one.copies), counter_names(one.name), one.only) for one in some)
+    return next((one for one in found if one is not None), None)
+
+
 Gains = tuple[float, float, dict[Labels, float]]
 
 
-def by_labels(pages: Pages, name: str, only: Mapping[str, str]) -> list[Gains]:
+def by_labels(pages: Pages, name: str, only: Only) -> list[Gains]:
     """(start, at, gain by label set) from each page that has the series to the next that has it."""
-    having = [(scrape, found) for scrape in pages.scrapes if (found := values(scrape, name, only)) is not None]
     steps = []
-    for (earlier, before), (later, after) in pairwise(having):
-        gains = dict(after) if pages.restarted_between(earlier.at, later.at) else _gains(before, after)
+    for (earlier, before), (later, after) in pairwise(_having(pages, name, only)):
+        if pages.restarted_between(earlier, later):
+            gains = dict(after)
+        else:
+            gains = _gains(before, after, born_late=bool(pages.born_late))
         if gains:
-            steps.append((earlier.at, later.at, gains))
+            steps.append((earlier, later, gains))
     return steps
 
 
-def _gains(before: Mapping[Labels, float], after: Mapping[Labels, float]) -> dict[Labels, float]:
+def _having(pages: Pages, name: str, only: Only) -> Iterator[tuple[float, Mapping[Labels, float]]]:
+    """The pages with the series, and those on which it was not born yet: the engine is there, the counter is not."""
+    for scrape in pages.scrapes:
+        found = values(scrape, name, only, pages.copies)
+        if found is not None:
+            yield scrape.at, found
+        elif pages.born_late and not scrape.named(name) and _speaks(scrape.names, pages.born_late):
+            yield scrape.at, {}
+
+
+def _speaks(names: Collection[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def _gains(before: Mapping[Labels, float], after: Mapping[Labels, float], *, born_late: bool) -> dict[Labels, float]:
     """A counter that fell began again at zero. A series that is new to the page has no earlier value and adds
-    nothing; with only such series nothing is known, which is no gain of zero."""
-    if not before.keys() & after.keys():
+    nothing, unless it was born by counting; with only such series nothing is known, which is no gain of zero."""
+    if not born_late and not before.keys() & after.keys():
         return {}
-    previous = {labels: before.get(labels, value) for labels, value in after.items()}
+    previous = {labels: before.get(labels, 0.0 if born_late else value) for labels, value in after.items()}
     return {labels: value - previous[labels] if value >= previous[labels] else value for labels, value in after.items()}

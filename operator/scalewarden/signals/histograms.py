@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import fsum
 
-from scalewarden.signals.counters import by_labels, increase
+from scalewarden.signals.counters import by_labels, first_of, increase, of_series
+from scalewarden.signals.engines.table import Kind, Only, Series
 from scalewarden.signals.pages import Pages, values
 from scalewarden.signals.sample import Scrape
 
@@ -30,36 +31,51 @@ class Observed:
         return self.sum / self.count if self.count > 0 else None
 
 
-def observed(pages: Pages, name: str) -> Observed | None:
-    """What one histogram of a pod saw over its pages; None with fewer than two samples of it."""
-    count, total = increase(pages, (f"{name}_count",)), increase(pages, (f"{name}_sum",))
+def observed(pages: Pages, series: Series, kind: Kind = Kind.HISTOGRAM) -> Observed | None:
+    """What one histogram, or a ratio of two counters, of a pod saw over its pages, in the signal's unit.
+
+    None with fewer than two samples of it.
+    """
+    if kind is Kind.RATIO:
+        return _divided(pages, series)
+    name, only = series.name, series.only
+    count, total = increase(pages, (f"{name}_count",), only), increase(pages, (f"{name}_sum",), only)
     if count is None or total is None:
         return None
-    return Observed(name, count.total, total.total, _buckets(pages, name), count.at, count.seconds)
+    buckets = {bound * series.scale: gained for bound, gained in _buckets(pages, name, only).items()}
+    return Observed(name, count.total, total.total * series.scale, buckets, count.at, count.seconds)
 
 
-def _buckets(pages: Pages, name: str) -> dict[float, float]:
+def _divided(pages: Pages, series: Series) -> Observed | None:
+    """Two counters as sum and count, without buckets: a mean or a share, and no quantile."""
+    total, count = of_series(pages, series), first_of(pages, series.over)
+    if total is None or count is None:
+        return None
+    return Observed(total.name, count.total, total.total, {}, count.at, count.seconds)
+
+
+def _buckets(pages: Pages, name: str, only: Only) -> dict[float, float]:
     gained: dict[float, list[float]] = {}
-    for _, _, gains in by_labels(_telling(pages, name), f"{name}_bucket", {}):
+    for _, _, gains in by_labels(_telling(pages, name), f"{name}_bucket", only):
         for labels, gain in gains.items():
             gained.setdefault(_bound(dict(labels)), []).append(gain)
     return {bound: fsum(gained[bound]) for bound in sorted(gained) if not math.isnan(bound)}
 
 
 def _telling(pages: Pages, name: str) -> Pages:
-    """The first and last page and those around a reset: with no reset between, all others add nothing."""
+    """The first and last page and those around a reset or a new series: between them all others add nothing."""
     counts = [scrape for scrape in pages.scrapes if scrape.named(f"{name}_count")]
     telling = {0, len(counts) - 1}
     for index in range(1, len(counts)):
         earlier, later = counts[index - 1], counts[index]
-        if pages.restarted_between(earlier.at, later.at) or _fell(earlier, later, f"{name}_count"):
+        if pages.restarted_between(earlier.at, later.at) or _breaks(earlier, later, f"{name}_count", pages.copies):
             telling |= {index - 1, index}
-    return Pages(tuple(scrape for index, scrape in enumerate(counts) if index in telling), pages.restarted_at)
+    return pages.only(scrape for index, scrape in enumerate(counts) if index in telling)
 
 
-def _fell(earlier: Scrape, later: Scrape, name: str) -> bool:
-    before, after = values(earlier, name, {}) or {}, values(later, name, {}) or {}
-    return any(value < before.get(labels, value) for labels, value in after.items())
+def _breaks(earlier: Scrape, later: Scrape, name: str, copies: frozenset[str]) -> bool:
+    before, after = (values(scrape, name, {}, copies) or {} for scrape in (earlier, later))
+    return after.keys() != before.keys() or any(value < before[labels] for labels, value in after.items())
 
 
 def _bound(labels: Mapping[str, str]) -> float:

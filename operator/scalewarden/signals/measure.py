@@ -6,30 +6,38 @@ from dataclasses import replace
 
 from scalewarden.model.signal import Absent, Point, Reading, Signal, SignalName, Unit
 from scalewarden.model.thresholds import Thresholds
-from scalewarden.signals import histograms, windows
+from scalewarden.signals import counters, histograms, windows
 from scalewarden.signals.canonical import QUANTILES, UNITS
 from scalewarden.signals.counters import Increase, increase
-from scalewarden.signals.engines.table import Kind, Series, counter_names
+from scalewarden.signals.engines.table import Kind, Series
 from scalewarden.signals.histograms import Observed
-from scalewarden.signals.pages import Pages, gauge
+from scalewarden.signals.pages import gauge
 from scalewarden.signals.view import View, missing
 
 RATE_SPAN = 120.0
 """Seconds of a throughput rate: at least four scrapes at 15-30 s (metric catalogue)."""
 
+Maker = Callable[[View, Series], Signal | None]
+
 
 def measure(view: View) -> Signal:
-    """The signal of the view's row, however old."""
-    return _MAKERS.get(view.row.signal, _MAKER_OF_KIND[view.row.kind])(view)
-
-
-def _points(view: View) -> tuple[Series, tuple[Point, ...]] | None:
+    """The signal of the view's row, however old, from the first spelling that gives one."""
     for series in view.row.spellings:
-        points = gauge(view.pages, series.name, series.only, view.row.fold)
-        believable = tuple(point for point in points if _believable(point.value, view.unit))
-        if believable:
-            return series, believable
-    return None
+        found = _maker(view, series)(view, series)
+        if found is not None:
+            return found
+    return missing(view)
+
+
+def _maker(view: View, series: Series) -> Maker:
+    kind = view.row.kind_of(series)
+    return _MAKERS.get((view.row.signal, kind), _MAKER_OF_KIND[kind])
+
+
+def _points(view: View, series: Series) -> tuple[Point, ...]:
+    """The samples of a gauge that can be believed."""
+    points = gauge(view.pages, series, view.row.fold)
+    return tuple(point for point in points if _believable(point.value, view.unit))
 
 
 def _believable(value: float, unit: Unit) -> bool:
@@ -37,21 +45,19 @@ def _believable(value: float, unit: Unit) -> bool:
     return 0 <= value <= (1.0 + 1e-6 if unit is Unit.FRACTION else math.inf)
 
 
-def _level(view: View) -> Signal:
+def _level(view: View, series: Series) -> Signal | None:
     """A gauge: its newest sample, the window as series."""
-    found = _points(view)
-    if found is None:
-        return missing(view)
-    series, points = found
+    points = _points(view, series)
+    if not points:
+        return None
     return Reading(points[-1].value, view.unit, points[-1].at, series.name, _seconds(points), points)
 
 
-def _effective_batch(view: View) -> Signal:
+def _effective_batch(view: View, series: Series) -> Signal | None:
     """The 95th percentile over the window of the running batch of the fullest engine."""
-    found = _points(view)
-    if found is None:
-        return missing(view)
-    series, points = found
+    points = _points(view, series)
+    if not points:
+        return None
     value = windows.quantile([point.value for point in points], 0.95)
     return Reading(value, view.unit, points[-1].at, series.name, _seconds(points), points)
 
@@ -60,81 +66,42 @@ def _seconds(points: Sequence[Point]) -> float:
     return points[-1].at - points[0].at
 
 
-def _counted(view: View) -> Increase | None:
-    """The increase of a counter row, less its `minus`; None where no spelling has two samples."""
-    for series in view.row.spellings:
-        gained = increase(view.pages, counter_names(series.name), series.only)
-        if gained is not None:
-            return _less(view.pages, series, gained)
-    return None
-
-
-def _less(pages: Pages, series: Series, gained: Increase) -> Increase:
-    names = [name for one in series.minus for name in counter_names(one)]
-    taken = increase(pages, names) if names else None
-    return gained.less(taken) if taken else gained
-
-
-def _preemptions(view: View) -> Signal:
+def _increase(view: View, series: Series) -> Signal | None:
     """The increase over the window; the series counts up from zero at its start."""
-    gained = _counted(view)
+    gained = counters.of_series(view.pages, series)
     if gained is None:
-        return missing(view)
+        return None
     return Reading(gained.total, view.unit, gained.at, gained.name, gained.seconds, gained.cumulative)
 
 
-def _rate(span: Callable[[Thresholds], float]) -> Callable[[View], Signal]:
+def _rate(span: Callable[[Thresholds], float]) -> Maker:
     """A rate over the last `span` seconds; the series holds the rates between scrapes of the whole window."""
 
-    def made(view: View) -> Signal:
-        gained = _counted(view)
+    def made(view: View, series: Series) -> Signal | None:
+        gained = counters.of_series(view.pages, series)
         if gained is None:
-            return missing(view)
+            return None
         recent = gained.last(span(view.limits))
         return Reading(recent.rate, view.unit, recent.at, recent.name, recent.seconds, gained.rates)
 
     return made
 
 
-def looked_up(view: View) -> tuple[Increase, Increase] | None:
-    """(hits, queries) in tokens within `latencySpan`; None where they are not counted."""
-    pages = view.pages.last(view.limits["latencySpan"])
-    for series in view.row.spellings:
-        hits = increase(pages, counter_names(series.name))
-        queries = increase(pages, [name for one in series.over for name in counter_names(one)])
-        if hits is not None and queries is not None:
-            return hits, queries
-    return None
-
-
-def _prefix_hit(view: View) -> Signal:
-    """Share of looked-up prompt tokens that were cached; nothing looked up is no data."""
-    found = looked_up(view)
-    if found is None:
-        return missing(view)
-    hits, queries = found
-    return hit_share(hits.total, queries.total, queries)
-
-
-def hit_share(hits: float, queries: float, newest: Increase) -> Signal:
-    """hits ÷ queries (tokens), as old as `newest`; Absent of 0/0, which is no data."""
-    if queries <= 0:
-        return Absent("nothing was looked up in the prefix cache: caching is off, or no prompt came")
-    share = min(1.0, hits / queries)
-    return Reading(share, Unit.FRACTION, newest.at, newest.name, newest.seconds, observations=queries)
-
-
 def seen(view: View) -> Observed | None:
-    """What a histogram row observed within `latencySpan`; None where no spelling has two samples."""
+    """What a row's histogram, or ratio of counters, saw within `latencySpan`; None without two samples of it."""
+    some = ((series, view.row.kind_of(series)) for series in view.row.spellings)
     pages = view.pages.last(view.limits["latencySpan"])
-    found = (histograms.observed(pages, series.name) for series in view.row.spellings)
+    found = (histograms.observed(pages, series, kind) for series, kind in some if kind in _OBSERVING)
     return next((one for one in found if one is not None), None)
 
 
-def _observed(view: View) -> Signal:
+_OBSERVING = (Kind.HISTOGRAM, Kind.RATIO)
+
+
+def _observed(view: View, series: Series) -> Signal | None:
     """A quantile or mean of what was observed within `latencySpan`."""
-    one = seen(view)
-    return missing(view) if one is None else summary(view.row.signal, one, view.limits)
+    one = histograms.observed(view.pages.last(view.limits["latencySpan"]), series, view.row.kind_of(series))
+    return None if one is None else summary(view.row.signal, one, view.limits)
 
 
 def summary(signal: SignalName, one: Observed, limits: Thresholds) -> Signal:
@@ -145,18 +112,33 @@ def summary(signal: SignalName, one: Observed, limits: Thresholds) -> Signal:
         return Absent(f"not enough traffic: fewer than {enough:.0f} observations in {span}")
     value = one.mean if quantile is None else histograms.quantile(one, quantile)
     if value is None:
-        return Absent(f"not enough traffic: no observation in {span}" if not one.count else "its buckets do not agree")
+        return Absent(_nothing(signal, span) if not one.count else "its buckets do not agree")
+    value = min(1.0, value) if UNITS[signal] is Unit.FRACTION else value
     return Reading(value, UNITS[signal], one.at, one.name, one.seconds, observations=one.count)
 
 
-def _mean_between_scrapes(view: View) -> Signal:
+def _nothing(signal: SignalName, span: str) -> str:
+    """Why 0/0 is no number."""
+    if signal is SignalName.PREFIX_HIT:
+        return "nothing was looked up in the prefix cache: caching is off, or no prompt came"
+    return f"not enough traffic: no observation in {span}"
+
+
+def _mean_between_scrapes(view: View, series: Series) -> Signal | None:
     """The mean within `latencySpan`; the series holds the mean of each interval of the window that saw any."""
-    signal = _observed(view)
+    signal = _observed(view, series)
     if not isinstance(signal, Reading):
         return signal
-    sums, counts = (increase(view.pages, (f"{signal.source}{suffix}",)) for suffix in ("_sum", "_count"))
+    sums, counts = _parts(view, series)
     points = tuple(_means(sums, counts)) if sums and counts else ()
     return replace(signal, series=points)
+
+
+def _parts(view: View, series: Series) -> tuple[Increase | None, Increase | None]:
+    if view.row.kind_of(series) is Kind.RATIO:
+        return counters.of_series(view.pages, series), counters.first_of(view.pages, series.over)
+    sums, counts = (increase(view.pages, (f"{series.name}{suffix}",), series.only) for suffix in ("_sum", "_count"))
+    return (sums.scaled(series.scale) if sums else None), counts
 
 
 def _means(sums: Increase, counts: Increase) -> Iterator[Point]:
@@ -166,25 +148,26 @@ def _means(sums: Increase, counts: Increase) -> Iterator[Point]:
             yield Point(step.at, gains[step.start, step.at] / step.gain)
 
 
-def _capacity(view: View) -> Signal:
+def _capacity(view: View, series: Series) -> Signal | None:
     """KV tokens of one engine, from the newest page that says."""
     for scrape in reversed(view.pages.scrapes):
         size = view.table.capacity(scrape)
         if size is not None:
-            return Reading(size, view.unit, scrape.at, view.row.spellings[0].name)
-    return missing(view)
+            return Reading(size, view.unit, scrape.at, series.name)
+    return None
 
 
-_MAKER_OF_KIND: Mapping[Kind, Callable[[View], Signal]] = {
+_MAKER_OF_KIND: Mapping[Kind, Maker] = {
     Kind.GAUGE: _level,
     Kind.COUNTER: _rate(lambda _: RATE_SPAN),
     Kind.HISTOGRAM: _observed,
+    Kind.RATIO: _observed,
     Kind.INFO: _capacity,
 }
-_MAKERS: Mapping[SignalName, Callable[[View], Signal]] = {
-    SignalName.EFF_BATCH: _effective_batch,
-    SignalName.PREEMPTIONS: _preemptions,
-    SignalName.FINISH_RATE: _rate(lambda limits: limits["latencySpan"]),
-    SignalName.PREFIX_HIT: _prefix_hit,
-    SignalName.ITL_MEAN: _mean_between_scrapes,
+_MAKERS: Mapping[tuple[SignalName, Kind], Maker] = {
+    (SignalName.EFF_BATCH, Kind.GAUGE): _effective_batch,
+    (SignalName.PREEMPTIONS, Kind.COUNTER): _increase,
+    (SignalName.FINISH_RATE, Kind.COUNTER): _rate(lambda limits: limits["latencySpan"]),
+    (SignalName.ITL_MEAN, Kind.HISTOGRAM): _mean_between_scrapes,
+    (SignalName.ITL_MEAN, Kind.RATIO): _mean_between_scrapes,
 }

@@ -4,14 +4,8 @@ from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
 from scalewarden.signals import windows
+from scalewarden.signals.engines import LATE
 from scalewarden.signals.freshness import age
-
-# Token counters that move only when a request ends: they stand still during a long answer.
-COUNTED_AT_THE_END = (
-    "sglang:generation_tokens_total",
-    "trtllm_generation_tokens_total",
-    "tgi_request_generated_tokens",
-)
 
 
 def is_stuck(replica: Replica, at: float, thresholds: Thresholds) -> bool | None:
@@ -48,5 +42,5 @@ def _moving(rate: Reading | None, thresholds: Thresholds) -> bool | None:
 
 def _may_be_answering(replica: Replica) -> bool:
     tokens, running = replica.reading(SignalName.GEN_TPS), replica.reading(SignalName.RUNNING)
-    late = tokens is not None and any(name in tokens.source for name in COUNTED_AT_THE_END)
+    late = tokens is not None and tokens.source in LATE
     return late and (running is None or running.value > 0)

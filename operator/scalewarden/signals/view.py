@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scalewarden.model.signal import Absent, Unit
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.signals.canonical import UNITS
-from scalewarden.signals.engines.table import EngineTable, Kind, Row, counter_names
+from scalewarden.signals.engines.table import EngineTable, Kind, Row, Series, counter_names
 from scalewarden.signals.pages import Pages
 
 
@@ -26,14 +26,19 @@ class View:
 
 def missing(view: View) -> Absent:
     """Why none of a row's spellings gave a number."""
-    if not any(name.startswith(view.table.prefix) for scrape in view.pages.scrapes for name in scrape.names):
+    if not any(view.table.on(scrape) for scrape in view.pages.scrapes):
         return Absent(f"no `{view.table.prefix}` series on its metrics page: {view.table.silent}")
-    names = [f"{s.name}_count" if view.row.kind is Kind.HISTOGRAM else s.name for s in view.row.spellings]
+    names = [_main(series, view.row) for series in view.row.spellings]
     spellings = [spelling for name in names for spelling in counter_names(name)]
     pages = sum(any(scrape.named(spelling) for spelling in spellings) for scrape in view.pages.scrapes)
     if pages == 0:
         because = f" ({view.row.when_absent})" if view.row.when_absent else ""
-        return Absent(f"not on its metrics page: {' or '.join(names)}{because}")
-    if pages == 1 and view.row.kind in (Kind.COUNTER, Kind.HISTOGRAM):
+        spelled = " or ".join(dict.fromkeys(names))
+        return Absent(f"not on its metrics page: {spelled}{because}", for_good=view.row.gone)
+    if pages == 1 and not any(view.row.kind_of(series) in (Kind.GAUGE, Kind.INFO) for series in view.row.spellings):
         return Absent("only one scrape: a rate needs two")
-    return Absent(f"no usable value of {' or '.join(names)}: NaN, or outside its unit")
+    return Absent(f"no usable value of {' or '.join(dict.fromkeys(names))}: NaN, or outside its unit")
+
+
+def _main(series: Series, row: Row) -> str:
+    return f"{series.name}_count" if row.kind_of(series) is Kind.HISTOGRAM else series.name

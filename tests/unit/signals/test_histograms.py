@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from scalewarden.signals.engines.table import Series
 from scalewarden.signals.histograms import Observed, merged, observed, quantile
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Sample, Scrape
@@ -24,7 +25,7 @@ def seen(buckets: dict[float, float]) -> Observed:
 def test_only_what_came_within_the_pages_counts():
     before = page(0, {"0.1": 900, "1.0": 1000, "+Inf": 1000}, 60.0)
     after = page(60, {"0.1": 900, "1.0": 1020, "+Inf": 1040}, 100.0)
-    found = observed(Pages((before, after)), "h")
+    found = observed(Pages((before, after)), Series("h"))
     assert found is not None
     assert found.buckets == {0.1: 0, 1.0: 20, math.inf: 40}
     assert (found.count, found.sum, found.mean, found.seconds) == (40, 40.0, 1.0, 60)
@@ -39,7 +40,7 @@ def test_a_reset_between_pages_keeps_both_sides():
             page(30, {"1": 6, "+Inf": 7}, 2.0),
         )
     )
-    found = observed(pages, "h")
+    found = observed(pages, Series("h"))
     assert found is not None
     assert found.buckets == {1.0: 4 + 6, math.inf: 5 + 7}
     assert found.count == 12
@@ -47,7 +48,7 @@ def test_a_reset_between_pages_keeps_both_sides():
 
 def test_a_restart_that_overtook_is_no_plain_difference():
     pages = Pages((page(0, {"1": 10, "+Inf": 10}, 5.0), page(20, {"1": 12, "+Inf": 12}, 6.0)), restarted_at=15)
-    found = observed(pages, "h")
+    found = observed(pages, Series("h"))
     assert found is not None
     assert found.buckets[1.0] == 12
 
@@ -57,7 +58,7 @@ def test_engines_of_one_pod_are_summed():
         one, two = (page(at, {"1": n, "+Inf": n}, n, engine=engine) for engine in "01")
         return Scrape(at, one.samples + two.samples)
 
-    found = observed(Pages((both(0, 1), both(10, 4))), "h")
+    found = observed(Pages((both(0, 1), both(10, 4))), Series("h"))
     assert found is not None
     assert found.count == 6
 
@@ -90,6 +91,6 @@ def test_a_bucket_without_a_bound_counts_nowhere():
     pages = tuple(
         Scrape(at, (*page(at, {"1": at, "+Inf": at}, 1.0).samples, Sample("h_bucket", {}, at))) for at in (0.0, 5.0)
     )
-    found = observed(Pages(pages), "h")
+    found = observed(Pages(pages), Series("h"))
     assert found is not None
     assert found.buckets == {1.0: 5, math.inf: 5}

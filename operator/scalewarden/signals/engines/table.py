@@ -8,13 +8,16 @@ from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
 from scalewarden.signals.sample import Scrape
 
+Only = Mapping[str, str | tuple[str, ...]]
+
 
 class Kind(StrEnum):
-    """What a series is on the wire."""
+    """What a series is on the wire. RATIO: the increases of two counters, divided."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
     HISTOGRAM = "histogram"
+    RATIO = "ratio"
     INFO = "info"
 
 
@@ -27,66 +30,119 @@ class Fold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One spelling: its name on the wire (a histogram's without `_bucket`), the labels it must carry, its versions.
+    """One spelling: its name on the wire (a histogram's without `_bucket`), and how its numbers become the signal.
 
-    minus and over are counters, in their spellings, whose increase is taken off or divided by.
+    only: labels that it must carry, with the value or the values; an empty value means that the label is missing.
+    kind, where it differs from the row's. scale turns its unit into the signal's. plus: gauges that are added where
+    they are there. minus: a counter whose increase is taken off. over: what it is divided by, a gauge's level or, for
+    a ratio, a counter's increase; of several spellings the first that is there. most: gauges beside it, of all of
+    which the largest counts. copies: labels of this series that tell apart reports of one number, beside the table's.
+    late: it moves only when a request ends, so that it stands still during a long answer. about: what a reader should
+    know of it, in a few words.
     """
 
     name: str
     versions: str = ""
-    only: Mapping[str, str] = field(default_factory=dict)
-    minus: tuple[str, ...] = ()
-    over: tuple[str, ...] = ()
+    only: Only = field(default_factory=dict)
+    kind: Kind | None = None
+    scale: float = 1.0
+    plus: tuple["Series", ...] = ()
+    minus: tuple["Series", ...] = ()
+    over: tuple["Series", ...] = ()
+    most: tuple["Series", ...] = ()
+    copies: frozenset[str] = frozenset()
+    late: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One canonical signal of an engine; the first spelling that has samples is read. when_absent says why none may."""
+    """One canonical signal of an engine; the first spelling that has samples is read.
+
+    when_absent says why none may have any; switch is what a person does to get it, an imperative, where it is other
+    than what brings the whole page. gone: newer releases never export it, so a page without it lacks it for good.
+    """
 
     signal: SignalName
     kind: Kind
     fold: Fold
     spellings: tuple[Series, ...]
     when_absent: str = ""
+    switch: str = ""
+    gone: bool = False
+
+    def kind_of(self, series: Series) -> Kind:
+        """The kind of one of its spellings."""
+        return series.kind or self.kind
+
+
+def nothing(scrape: Scrape) -> None:
+    """A fact that an engine's page never tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineTable:
     """Everything that is known of one engine's page.
 
-    prefix begins all its series; silent says why a page may hold none of them. images and commands are words of a
-    pod template that give the engine away. version(scrape) names the generation of a page; capacity(scrape) reads
-    the KV tokens of one engine, None where the page does not say.
+    prefix begins all its series; marks are series that give a page away where no prefix does, all of them together.
+    silent says why a page may hold none of them, switch how to get them. images and commands are words of a pod
+    template that give the engine away. never: signals that it does not export, with the reason. copies are labels
+    that tell apart several reports of one number, of which the largest counts. born_late: a counter is missing from
+    the page until it first counts. extra: series that only the functions below read.
+
+    version(scrape) names the generation of a page; capacity(scrape) reads the KV tokens of one engine, limit(scrape)
+    its batch limit in sequences, asleep(scrape) whether it was put to sleep; None where the page does not say.
     """
 
     engine: Engine
     prefix: str
     silent: str
+    switch: str
     images: tuple[str, ...]
     commands: tuple[str, ...]
     rows: tuple[Row, ...]
-    version: Callable[[Scrape], str]
-    capacity: Callable[[Scrape], float | None]
+    marks: tuple[str, ...] = ()
+    never: Mapping[SignalName, str] = field(default_factory=dict)
+    copies: frozenset[str] = frozenset({"pid"})
+    born_late: bool = False
+    extra: tuple[str, ...] = ()
+    version: Callable[[Scrape], str] = lambda _: ""
+    capacity: Callable[[Scrape], float | None] = nothing
+    limit: Callable[[Scrape], float | None] = nothing
+    asleep: Callable[[Scrape], bool | None] = nothing
 
     def row(self, signal: SignalName) -> Row | None:
         """The row of a signal, None where the engine never exports it."""
         return next((row for row in self.rows if row.signal is signal), None)
 
+    def on(self, scrape: Scrape) -> str | None:
+        """A series that gives its page away; None where it is another's."""
+        if self.marks:
+            return self.marks[0] if all(scrape.named(name) for name in self.marks) else None
+        if not self.prefix:
+            return None
+        return min((name for name in scrape.names if name.startswith(self.prefix)), default=None)
+
     @property
     def names(self) -> frozenset[str]:
         """All series names that the table reads, as they may stand on the wire."""
-        return frozenset(name for row in self.rows for series in row.spellings for name in wire_names(row.kind, series))
+        read = (
+            name for row in self.rows for series in row.spellings for name in wire_names(row.kind_of(series), series)
+        )
+        return frozenset(read) | frozenset(self.extra)
 
 
 def wire_names(kind: Kind, series: Series) -> tuple[str, ...]:
-    """The names under which one spelling may stand on a page."""
+    """The names under which one spelling, and what it is combined with, may stand on a page."""
     if kind is Kind.HISTOGRAM:
         return tuple(f"{series.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
-    if kind is Kind.COUNTER:
-        return tuple(name for one in (series.name, *series.minus, *series.over) for name in counter_names(one))
-    return (series.name,)
+    if kind in (Kind.COUNTER, Kind.RATIO):
+        return tuple(name for one in (series, *series.minus, *series.over) for name in counter_names(one.name))
+    return tuple(one.name for one in (series, *series.plus, *series.over, *series.most))
 
 
 def counter_names(name: str) -> Sequence[str]:
-    """Both spellings of a counter: clients append `_total`, some parsers and exporters drop it."""
-    return (name, name.removesuffix("_total")) if name.endswith("_total") else (name,)
+    """Both spellings of a counter: clients append `_total`, some parsers drop it and others add it."""
+    if name.endswith("_total"):
+        return (name, name.removesuffix("_total"))
+    return (name, f"{name}_total")

@@ -7,7 +7,12 @@ from scalewarden.model.workload import Engine
 from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
 from scalewarden.signals.sample import Scrape
 
-_HITS = ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total")
+_HITS = (Series("vllm:prefix_cache_hits_total"), Series("vllm:gpu_prefix_cache_hits_total"))
+_TTFT = (Series("vllm:time_to_first_token_seconds"),)
+_E2E = (Series("vllm:e2e_request_latency_seconds"),)
+_FINISHED = "vllm:request_success_total"
+_SLEEP = "vllm:engine_sleep_state"
+_SIMULATOR = "vllm:max_num_generation_tokens"
 _ITL = (
     Series("vllm:inter_token_latency_seconds", "0.10.2 on"),
     Series("vllm:time_per_output_token_seconds", "up to 0.11, V0"),
@@ -21,10 +26,13 @@ ROWS = (
         Series("vllm:gpu_cache_usage_perc", "up to 0.11, V0"),
     )),
     Row(SignalName.RUNNING, Kind.GAUGE, Fold.SUM, (Series("vllm:num_requests_running"),)),
-    Row(SignalName.WAITING, Kind.GAUGE, Fold.SUM, (Series("vllm:num_requests_waiting"),)),
+    # V0 moved preempted requests to the CPU and counted them apart.
+    Row(SignalName.WAITING, Kind.GAUGE, Fold.SUM, (
+        Series("vllm:num_requests_waiting", plus=(Series("vllm:num_requests_swapped", "V0"),)),
+    )),
     Row(SignalName.WAITING_CAPACITY, Kind.GAUGE, Fold.SUM, (
         Series("vllm:num_requests_waiting_by_reason", "0.21 on", only={"reason": "capacity"}),
-    ), when_absent="vLLM exports it from 0.21 on"),
+    ), when_absent="vLLM exports it from 0.21 on", switch="run vLLM 0.21 or newer; until then `waiting` stands for it"),
     # Each data-parallel engine runs its own batch: the largest one counts, not the sum.
     Row(SignalName.EFF_BATCH, Kind.GAUGE, Fold.MAX, (Series("vllm:num_requests_running"),)),
     Row(SignalName.PREEMPTIONS, Kind.COUNTER, Fold.SUM, (Series("vllm:num_preemptions_total"),)),
@@ -34,15 +42,24 @@ ROWS = (
         Series("vllm:prompt_tokens_by_source_total", "0.17.1 on", only={"source": "local_compute"}),
         Series("vllm:prompt_tokens_total", "up to 0.15, V0", minus=_HITS),
     )),
-    Row(SignalName.FINISH_RATE, Kind.COUNTER, Fold.SUM, (Series("vllm:request_success_total"),)),
-    Row(SignalName.PREFIX_HIT, Kind.COUNTER, Fold.SUM, (
-        Series("vllm:prefix_cache_hits_total", "0.9.2 on", over=("vllm:prefix_cache_queries_total",)),
-        Series("vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11", over=("vllm:gpu_prefix_cache_queries_total",)),
-    ), when_absent="V0 has no hit counter"),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:time_to_first_token_seconds"),)),
+    # Its name says success; it counts every finish, aborts and errors too.
+    Row(SignalName.FINISH_RATE, Kind.COUNTER, Fold.SUM, (Series(_FINISHED),)),
+    Row(SignalName.BAD_RATIO, Kind.RATIO, Fold.SUM, (
+        Series(_FINISHED, only={"finished_reason": ("abort", "error")}, over=(Series(_FINISHED),)),
+    ), when_absent="no request was aborted or failed yet"),
+    Row(SignalName.PREFIX_HIT, Kind.RATIO, Fold.SUM, (
+        Series("vllm:prefix_cache_hits_total", "0.9.2 on", over=(Series("vllm:prefix_cache_queries_total"),)),
+        Series(
+            "vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11", over=(Series("vllm:gpu_prefix_cache_queries_total"),)
+        ),
+    ), when_absent="V0 has no hit counter", switch="run the V1 engine, with prefix caching on"),
+    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
+    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
     Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
+    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL),
     Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:e2e_request_latency_seconds"),)),
+    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E),
+    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E),
     # A quantile reads 0.285 s when nobody queues (the first bucket ends at 0.3 s): the mean tells.
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_queue_time_seconds"),)),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_prompt_tokens"),)),
@@ -52,9 +69,17 @@ ROWS = (
 
 
 def version(scrape: Scrape) -> str:
-    """The generation that wrote the page, by what only it exports."""
+    """What wrote the page, by what only it exports."""
+    if scrape.named(_SIMULATOR):
+        return "as llm-d-inference-sim writes it"
     gauges = scrape.named("vllm:kv_cache_usage_perc") or scrape.named("vllm:gpu_cache_usage_perc")
     return "V1" if any("engine" in sample.labels for sample in gauges) else "V0"
+
+
+def asleep(scrape: Scrape) -> bool | None:
+    """Whether no engine of the pod is awake (0.11.2 on): it then looks idle and is no spare capacity."""
+    awake = [sample.value for sample in scrape.named(_SLEEP) if sample.labels.get("sleep_state") == "awake"]
+    return not any(awake) if awake else None
 
 
 def capacity(scrape: Scrape) -> float | None:
@@ -81,9 +106,12 @@ TABLE = EngineTable(
     engine=Engine.VLLM,
     prefix="vllm:",
     silent="`--disable-log-stats` removes them",
-    images=("vllm",),
-    commands=("vllm serve", "vllm.entrypoints"),
+    switch="start vLLM without --disable-log-stats",
+    images=("vllm", "llm-d-inference-sim", "huggingfaceserver"),
+    commands=("vllm serve", "vllm.entrypoints", "llm-d-inference-sim"),
     rows=ROWS,
+    extra=(_SLEEP, _SIMULATOR),
     version=version,
     capacity=capacity,
+    asleep=asleep,
 )
