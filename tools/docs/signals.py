@@ -1,14 +1,13 @@
 """docs/reference/signals.md: canonical signals, and the series that each engine and exporter gives them by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from scalewarden.model.signal import SignalName, Unit
 from scalewarden.signals.canonical import UNITS
-from scalewarden.signals.engines import TABLES
-from scalewarden.signals.engines.table import EngineTable, Kind, Row, Series
 from scalewarden.signals.freshness import REQUIRED
 from scalewarden.signals.gpus.dcgm import FRACTIONS, FRAMEBUFFER
+from tools.docs import signals_engines
 from tools.docs.markdown import code, page, table
 
 MEANING: Mapping[SignalName, str] = {
@@ -70,13 +69,6 @@ A sample is fresh up to max(`freshSeconds`, `freshIntervals` × the scrape inter
 `absentSeconds` on the signal is absent; between the two it is stale and holds a removal
 ([thresholds](thresholds.md))."""
 
-_ENGINES = """\
-## Signals of engines
-
-In the cells are the series that are read, newest spelling first; the first one with samples counts. Counters are read
-with and without `_total`. Where one pod runs several data-parallel engines, the engine column also says how their
-values are combined."""
-
 _GPUS = """\
 ## Signals of GPUs
 
@@ -93,17 +85,13 @@ These have a name and a unit, and are absent in this version."""
 
 def render() -> dict[Path, str]:
     """The page by its path."""
-    parts = (_INTRODUCTION, _FRESH, _ENGINES, _engines(), *_silent(), _GPUS, _gpus(), _NOT_READ, _not_read())
+    parts = (_INTRODUCTION, _meanings(), _FRESH, *signals_engines.parts(), _GPUS, _gpus(), _NOT_READ, _not_read())
     return {Path("docs/reference/signals.md"): page("Signals", *parts)}
 
 
-def _engines() -> str:
-    tables = list(TABLES.values())
-    rows = [
-        (code(name), _unit(unit), _meaning(name), *(_cell(one.row(name)) for one in tables))
-        for name, unit in UNITS.items()
-    ]
-    return table(("signal", "unit", "meaning", *(str(one.engine) for one in tables)), rows)
+def _meanings() -> str:
+    rows = [(code(name), _unit(unit), _meaning(name)) for name, unit in UNITS.items()]
+    return table(("signal", "unit", "meaning"), rows)
 
 
 def _unit(unit: Unit) -> str:
@@ -112,31 +100,6 @@ def _unit(unit: Unit) -> str:
 
 def _meaning(name: SignalName) -> str:
     return MEANING[name] + (" (required)" if name in REQUIRED else "")
-
-
-def _cell(row: Row | None) -> str:
-    if row is None:
-        return "never exported"
-    text = "; ".join(_spelling(series) for series in row.spellings)
-    fold = "least" if row.kind is Kind.INFO else str(row.fold)
-    return f"{text}; {fold} of engines" + (f". {row.when_absent}" if row.when_absent else "")
-
-
-def _spelling(series: Series) -> str:
-    only = ",".join(f'{key}="{value}"' for key, value in series.only.items())
-    text = code(series.name + (f"{{{only}}}" if only else ""))
-    text += "".join(f" − {code(one.name)}" for one in series.minus[:1])
-    text += "".join(f" ÷ {code(one.name)}" for one in series.over)
-    return f"{text} ({series.versions})" if series.versions else text
-
-
-def _silent() -> Iterator[str]:
-    yield "No series of the engine on the page:"
-    yield "\n".join(f"- {one.engine} (`{one.prefix}…`): {one.silent}" for one in TABLES.values() if _says(one))
-
-
-def _says(one: EngineTable) -> bool:
-    return bool(one.silent)
 
 
 def _gpus() -> str:
