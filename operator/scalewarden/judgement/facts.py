@@ -47,7 +47,7 @@ def facts(snapshot: Snapshot, fleet: Fleet) -> Facts:
     means = [carried.kv_mean for carried in fleet.serving if carried.kv_mean is not None]
     batches = [carried.batch for carried in fleet.serving if carried.batch is not None]
     return Facts(
-        coverage=(len(seen) + len(fleet.stuck)) / len(snapshot.ready) if snapshot.ready else 0.0,
+        coverage=(len(seen) + len(fleet.stuck) + len(fleet.asleep)) / len(snapshot.ready) if snapshot.ready else 0.0,
         required_absent=not seen and not fleet.stuck,
         kv_max=max(kv, default=None),
         kv_mean=fmean(means) if means else None,

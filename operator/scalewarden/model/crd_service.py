@@ -1,18 +1,40 @@
 """The parts of an InferenceDeployment's spec that describe the service: metrics, signals, topology, promises."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from scalewarden.model.crd_fields import Count, HttpPath, MigProfile, ObjectiveDuration, Port, PositiveDecimal, Window
+from scalewarden.model.crd_fields import (
+    DECIMAL,
+    Count,
+    HttpPath,
+    MigProfile,
+    ObjectiveDuration,
+    Port,
+    PositiveDecimal,
+    Window,
+    matches,
+)
 from scalewarden.model.duration import seconds
 from scalewarden.model.policy import Objectives
 from scalewarden.model.schema_constraint import ApiModel, Constraint
-from scalewarden.model.signal import SignalName
+from scalewarden.model.signal import ENGINE_SIGNALS
 from scalewarden.model.workload import Engine, Routing
 
 AUTO: Final = "Auto"
+
+
+SELECTOR = r'^[a-zA-Z_:][a-zA-Z0-9_:]*([{]([a-zA-Z_][a-zA-Z0-9_]*="[^"{}\\]*",?)*[}])?$'
+_SERIES_HELP = 'write a series like engine_queue or engine_tokens_total{mode="decode"}'
+
+
+_SCALE = Constraint(
+    f"self.matches('{DECIMAL}') && double(self) > 0.0".replace("\\", "\\\\"),
+    'write a factor above 0 as a decimal string, like "0.01"',
+    lambda text: re.fullmatch(DECIMAL, text) is not None and float(text) > 0,
+)
 
 
 class SourceChoice(StrEnum):
@@ -56,15 +78,22 @@ class Metrics(ApiModel):
     path: HttpPath | None = Field(None, description="Path of the page, /metrics where nothing else is known.")
 
 
+# A literal type is spelled out, or it cannot be checked: a test holds it against the list it is made from.
+CustomName = Literal[ENGINE_SIGNALS]  # type: ignore[valid-type]
+
+
 class CustomSignal(ApiModel):
     """One canonical signal of an engine that Scalewarden does not know, read by PromQL or from a series."""
 
-    signal: SignalName = Field(description="Canonical name of the signal.")
+    signal: CustomName = Field(description="Canonical name of the signal.")
     promql: Annotated[str, Field(max_length=1024)] | None = Field(
         None, description="Query that gives one value a pod, by the label `pod`."
     )
-    series: Annotated[str, Field(max_length=256)] | None = Field(
-        None, description="Name of the series on the replica's metrics page."
+    series: Annotated[str, Field(max_length=256), matches(SELECTOR, _SERIES_HELP)] | None = Field(
+        None, description='Name of the series on the replica\'s metrics page, with labels as in name{mode="decode"}.'
+    )
+    scale: Annotated[str, Field(max_length=16), _SCALE] | None = Field(
+        None, description="What makes the signal's unit of the series' values, like \"0.01\" for percent."
     )
 
     constraints = (

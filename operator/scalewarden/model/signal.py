@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 
 class Unit(StrEnum):
-    """Units after normalisation: ratios are fractions 0-1, everything else is SI or a plain count."""
+    """Units after normalisation: a fraction is 0-1, a ratio may exceed 1, everything else is SI or a plain count."""
 
     FRACTION = "fraction"
+    RATIO = "ratio"
     REQUESTS = "requests"
     SEQUENCES = "sequences"
     COUNT = "count"
@@ -67,6 +68,16 @@ class SignalName(StrEnum):
     CPU_RATIO = "cpu_ratio"
     CPU_THROTTLED = "cpu_throttled"
     GATEWAY_WAITING = "gateway_waiting"
+
+
+ENGINE_SIGNALS = (
+    SignalName.KV_USAGE, SignalName.WAITING, SignalName.WAITING_CAPACITY, SignalName.RUNNING, SignalName.EFF_BATCH,
+    SignalName.PREEMPTIONS, SignalName.GEN_TPS, SignalName.PREFILL_TPS, SignalName.FINISH_RATE, SignalName.BAD_RATIO,
+    SignalName.TTFT_P95, SignalName.TTFT_P99, SignalName.ITL_P95, SignalName.ITL_P99, SignalName.ITL_MEAN,
+    SignalName.E2E_P95, SignalName.E2E_P99, SignalName.QUEUE_MEAN, SignalName.PREFIX_HIT, SignalName.KV_TOKENS,
+    SignalName.INPUT_TOKENS, SignalName.OUTPUT_TOKENS,
+)  # fmt: skip
+"""What an inference engine can tell of one replica; the others come from exporters, the cluster, or these."""
 
 
 class Point(NamedTuple):

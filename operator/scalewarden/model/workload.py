@@ -28,6 +28,17 @@ class Engine(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class EngineState(StrEnum):
+    """Whether a replica's engine can take requests: `asleep` looks idle and is no spare capacity."""
+
+    OK = "ok"
+    ASLEEP = "asleep"
+    STALLED = "stalled"
+    STARTING = "starting"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
 class Routing(StrEnum):
     """How requests reach replicas: any replica, or the one a client stuck to."""
 
@@ -98,6 +109,7 @@ class Replica:
     restarted_at: float | None = None
     gpus: tuple[Gpu, ...] = ()
     signals: Mapping[SignalName, Signal] = field(default_factory=dict)
+    engine_state: EngineState = EngineState.UNKNOWN
 
     def signal(self, name: SignalName) -> Signal:
         """The signal, or Absent with a cause; never a default number."""

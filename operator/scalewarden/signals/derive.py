@@ -77,11 +77,23 @@ def table_of(engine: Engine | EngineTable, pages: Pages, fallback: Engine = Engi
     return Absent(f"no engine's series on its metrics page (looked for {known})")
 
 
-def batch_limit(scrapes: Sequence[Scrape], table: EngineTable) -> int | None:
-    """The batch limit (sequences) that the newest page with one tells; None where none does."""
-    found = (table.limit(scrape) for scrape in reversed(scrapes))
-    limit = next((one for one in found if one), None)
+def batch_limit(scrapes: Sequence[Scrape] | Absent, engine: Engine | EngineTable, now: float) -> int | None:
+    """The batch limit (sequences) that the newest page up to `now` with one tells; None where none does."""
+    if isinstance(scrapes, Absent):
+        return None
+    pages = Pages(tuple(scrape for scrape in scrapes if scrape.at <= now))
+    table = table_of(engine, pages)
+    if isinstance(table, Absent):
+        return None
+    limit = next((one for scrape in reversed(pages.scrapes) if (one := table.limit(scrape))), None)
     return round(limit) if limit is not None and limit < _BEYOND else None
+
+
+def asleep(scrapes: Sequence[Scrape] | Absent, engine: Engine | EngineTable, now: float) -> bool:
+    """True where the newest page up to `now` says that the engine was put to sleep."""
+    pages = Pages(() if isinstance(scrapes, Absent) else tuple(scrape for scrape in scrapes if scrape.at <= now))
+    table = table_of(engine, pages)
+    return not isinstance(table, Absent) and bool(pages.scrapes) and table.asleep(pages.scrapes[-1]) is True
 
 
 _BEYOND = 1e9

@@ -26,8 +26,9 @@ class View:
 
 def missing(view: View) -> Absent:
     """Why none of a row's spellings gave a number."""
-    if not any(view.table.on(scrape) for scrape in view.pages.scrapes):
-        return Absent(f"no `{view.table.prefix}` series on its metrics page: {view.table.silent}")
+    known = view.table.prefix or " and ".join(view.table.marks)
+    if known and not any(view.table.on(scrape) for scrape in view.pages.scrapes):
+        return Absent(f"no `{known}` series on its metrics page: {view.table.silent}")
     names = [_main(series, view.row) for series in view.row.spellings]
     spellings = [spelling for name in names for spelling in counter_names(name)]
     pages = sum(any(scrape.named(spelling) for spelling in spellings) for scrape in view.pages.scrapes)

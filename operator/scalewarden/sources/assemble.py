@@ -11,16 +11,19 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import AUTO
 from scalewarden.model.crd_spec import InferenceDeploymentSpec
 from scalewarden.model.intent import Intent
-from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
+from scalewarden.model.signal import ENGINE_SIGNALS, Absent, Reading, Signal, SignalName, Unit
 from scalewarden.model.snapshot import History, Snapshot
-from scalewarden.model.workload import Engine, Replica, Routing, Target, Workload
+from scalewarden.model.workload import Engine, EngineState, Replica, Routing, Target, Workload
+from scalewarden.signals import derived
 from scalewarden.signals.aggregate import Measured, service_signals
-from scalewarden.signals.derive import replica_signals
-from scalewarden.signals.engines import detect_in_template, detect_on_page
+from scalewarden.signals.derive import asleep, batch_limit, replica_signals
+from scalewarden.signals.engines import custom, detect_in_template, detect_on_page
+from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.gpus.devices import NO_EXPORTER, Reader, pod_signals
 from scalewarden.signals.gpus.pages import Holder, exported
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Scrape
+from scalewarden.signals.stuck import is_stuck
 from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
 from scalewarden.sources.workloads import child
 
@@ -125,7 +128,7 @@ def _workload(spec: InferenceDeploymentSpec, target: Object | None) -> Workload:
 def _engine(spec: InferenceDeploymentSpec, workload: Workload, facts: Facts, at: float) -> Engine:
     """As declared; else as the newest page of a replica says; else as the pod template says."""
     if spec.engine is not Engine.AUTO:
-        return spec.engine
+        return Engine(spec.engine)
     for series in facts.scrapes.values():
         pages = () if isinstance(series, Absent) else Pages.of(series, at, spec.window).scrapes
         for scrape in reversed(pages):
@@ -133,6 +136,11 @@ def _engine(spec: InferenceDeploymentSpec, workload: Workload, facts: Facts, at:
                 return found.engine
     in_template = detect_in_template(workload)
     return in_template.engine if in_template else Engine.UNKNOWN
+
+
+def _reader(spec: InferenceDeploymentSpec) -> Engine | EngineTable:
+    """What pages are read with: the declared engine, what the owner says of its own, or whatever each page shows."""
+    return custom.table(spec.signals.custom) if spec.engine is Engine.CUSTOM else Engine(spec.engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +166,44 @@ class _Replicas:
     def _replica(self, replica: Replica, reader: Reader) -> Replica:
         holder = Holder(self.declared.namespace, replica.pod)
         gpus = reader.gpus(holder, replica.gpus, mig=self.workload.mig_profile is not None)
-        signals = {**self._engine_signals(replica), **pod_signals(gpus, self._no_gpu())}
-        limit = self.declared.spec.baseline.max_num_seqs or replica.max_num_seqs
-        return replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit)
+        limit = self._limit(replica)
+        engine = self._engine_signals(replica)
+        signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu())}
+        found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit)
+        return replace(found, engine_state=self._state(found))
+
+    def _series(self, replica: Replica) -> Series:
+        return self.facts.scrapes.get((self.declared.namespace, replica.pod), NOT_SCRAPED)
+
+    def _limit(self, replica: Replica) -> int | None:
+        """The batch limit: as declared, as the arguments say, as the page says."""
+        spec = self.declared.spec
+        known = spec.baseline.max_num_seqs or replica.max_num_seqs or self.workload.max_num_seqs
+        return known or batch_limit(self._series(replica), _reader(spec), self.at)
+
+    def _state(self, replica: Replica) -> EngineState:
+        """Whether the engine can take requests, as far as its page and the API server tell."""
+        if not replica.ready:
+            return EngineState.STARTING
+        told = (replica.reading(name) for name in ENGINE_SIGNALS if name is not SignalName.KV_TOKENS)  # may be declared
+        if not any(told):
+            return EngineState.UNREACHABLE
+        if asleep(self._series(replica), _reader(self.declared.spec), self.at):
+            return EngineState.ASLEEP
+        stuck = is_stuck(replica, self.at, self.declared.spec.to_thresholds())
+        return EngineState.STALLED if stuck else EngineState.OK
 
     def _engine_signals(self, replica: Replica) -> dict[SignalName, Signal]:
         spec = self.declared.spec
-        series = self.facts.scrapes.get((self.declared.namespace, replica.pod), NOT_SCRAPED)
-        signals = replica_signals(series, self.engine, self.at, spec.to_thresholds(), spec.window, replica.restarted_at)
+        signals = replica_signals(
+            self._series(replica),
+            _reader(spec),
+            self.at,
+            spec.to_thresholds(),
+            spec.window,
+            replica.restarted_at,
+            fallback=self.engine,
+        )
         tokens = spec.baseline.kv_capacity_tokens
         if tokens is not None:
             source = "spec.baseline.kvCapacityTokens"
@@ -191,7 +229,9 @@ def _service(
         for replica in replicas
         if replica.ready
     ]
-    return service_signals(pods, engine, at, declared.spec.to_thresholds(), declared.spec.window)
+    spec = declared.spec
+    found = service_signals(pods, _reader(spec), at, spec.to_thresholds(), spec.window, fallback=engine)
+    return found | derived.of_service(found, spec.to_objectives())
 
 
 def _routing(spec: InferenceDeploymentSpec, facts: Facts) -> Routing:

@@ -6,7 +6,7 @@ from scalewarden.model.signal import Point, SignalName
 from scalewarden.model.snapshot import Removed, Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.verdict import Decision
-from scalewarden.model.workload import Replica
+from scalewarden.model.workload import EngineState, Replica
 from scalewarden.signals import windows
 from scalewarden.signals.freshness import State, replica_state, required
 from scalewarden.signals.stuck import is_stuck
@@ -45,9 +45,9 @@ class Carried:
 class Fleet:
     """The replicas that count: serving now, and gone so recently that their load must still be carried.
 
-    stuck replicas are in neither; left_out is how many of the worst a large fleet leaves out of the tests that
-    one replica alone can fail. exports_kv is False for engines that never export KV usage: other tests must then
-    carry the verdict.
+    stuck replicas and those asleep are in neither; left_out is how many of the worst a large fleet leaves out of the
+    tests that one replica alone can fail. exports_kv is False for engines that never export KV usage: other tests
+    must then carry the verdict.
     """
 
     serving: tuple[Carried, ...]
@@ -56,6 +56,7 @@ class Fleet:
     left_out: int
     rise: windows.Trend | None
     exports_kv: bool
+    asleep: tuple[Replica, ...] = ()
 
     @property
     def in_tokens(self) -> bool:
@@ -69,14 +70,21 @@ class Fleet:
 
 
 def fleet(snapshot: Snapshot) -> Fleet:
-    """Reduce a snapshot. Replicas that are not ready carry nothing; stuck ones are set aside."""
+    """Reduce a snapshot. Replicas that are not ready carry nothing; stuck ones and sleeping ones are set aside."""
     limits = snapshot.thresholds
     stuck = tuple(replica for replica in snapshot.ready if is_stuck(replica, snapshot.at, limits))
-    sick, needed = {replica.pod for replica in stuck}, required(snapshot)
-    serving = tuple(_carried(replica, snapshot, needed) for replica in snapshot.ready if replica.pod not in sick)
+    asleep = _asleep(snapshot)
+    aside, needed = {replica.pod for replica in (*stuck, *asleep)}, required(snapshot)
+    serving = tuple(_carried(replica, snapshot, needed) for replica in snapshot.ready if replica.pod not in aside)
     gone = tuple(_carried(removed.replica, snapshot, needed) for removed in recently_removed(snapshot))
     left_out, exports_kv = _left_out(len(serving), limits), SignalName.KV_USAGE in needed
-    return Fleet(serving, gone, stuck, left_out, _rise(serving, snapshot), exports_kv)
+    return Fleet(serving, gone, stuck, left_out, _rise(serving, snapshot), exports_kv, asleep)
+
+
+def _asleep(snapshot: Snapshot) -> tuple[Replica, ...]:
+    """Replicas whose engine sleeps look idle and are no spare capacity; where all sleep, there is nothing to spare."""
+    found = tuple(replica for replica in snapshot.ready if replica.engine_state is EngineState.ASLEEP)
+    return found if len(found) < len(snapshot.ready) else ()
 
 
 def _rise(serving: tuple[Carried, ...], snapshot: Snapshot) -> windows.Trend | None:

@@ -1,5 +1,6 @@
 """Removals of replicas that are ready but sick, of everything, and of pods that were never made."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, Reason, Verdict
-from scalewarden.model.workload import Target
+from scalewarden.model.workload import EngineState, Replica, Target
 from tests.builders import fleet, replica, snapshot, target
 
 SICK: dict[str, Any] = {"kv": 0.4, "waiting": 5.0, "running": 1.0, "gen_tps": 0.0, "finish_rate": 0.0}
@@ -57,3 +58,19 @@ def test_ordinals_count_from_where_the_target_starts() -> None:
 def test_a_line_of_zero_is_no_crash(name: str) -> None:
     sizes = {"input_tokens": 100.0, "output_tokens": 100.0, "kv_tokens": 1000.0}
     assert judge(snapshot(fleet(3, kv=0.2, **sizes), thresholds={name: 0.0}), 2).decision is not None
+
+
+def asleep(**more: Any) -> Replica:
+    return replace(replica(kv=0.0, running=0.0, waiting=0.0, **more), engine_state=EngineState.ASLEEP)
+
+
+def test_a_sleeping_replica_is_no_spare_capacity() -> None:
+    """Three at 0.36: one may go, 0.54. With one of them asleep only two carry the load: 0.72 on the last one."""
+    awake = snapshot(fleet(3, kv=0.36))
+    one_sleeps = snapshot([*fleet(2, kv=0.36), asleep()])
+    assert judge(awake, 2).decision is Decision.ALLOW
+    assert (judge(one_sleeps, 2).decision, judge(one_sleeps, 2).predicted.kv_cache_usage) == (Decision.HOLD, 0.72)
+
+
+def test_where_all_sleep_nothing_is_carried_and_some_may_go() -> None:
+    assert judge(snapshot([asleep(), asleep(), asleep()]), 2).decision is Decision.ALLOW

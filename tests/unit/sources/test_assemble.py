@@ -8,7 +8,7 @@ import pytest
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.snapshot import from_json, to_json
-from scalewarden.model.workload import Engine, Replica, Routing
+from scalewarden.model.workload import Engine, EngineState, Replica, Routing
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.assemble import Facts, assemble
 
@@ -151,3 +151,65 @@ def test_a_declared_none_means_whole_gpus():
     detected = assemble(declared(), facts(target=target), at=AT)
     assert detected.workload.mig_profile == "1g.10gb"
     assert assemble(declared(topology={"migProfile": "None"}), facts(target=target), at=AT).workload.mig_profile is None
+
+
+def sgl(at: float, kv: float = 0.5) -> Scrape:
+    return Scrape(at, (Sample("sglang:token_usage", {}, kv), Sample("sglang:num_running_reqs", {}, 3)))
+
+
+def test_each_pod_is_read_as_the_engine_that_wrote_its_page():
+    """A rollout from one engine to another has both for a while."""
+    found = Facts(
+        target=TARGET,
+        replicas=[Replica("llama-0"), Replica("llama-1")],
+        scrapes={("serving", "llama-0"): (page(AT, kv=0.25),), ("serving", "llama-1"): (sgl(AT, kv=0.75),)},
+    )
+    replicas = assemble(declared(), found, at=AT).replicas
+    assert [replica.reading(SignalName.KV_USAGE).value for replica in replicas] == [0.25, 0.75]  # type: ignore[union-attr]
+
+
+def test_an_engine_without_a_page_never_exports_what_it_never_exports():
+    template = {"spec": {"containers": [{"name": "tgi", "image": "ghcr.io/huggingface/text-generation-inference:3"}]}}
+    target = {"kind": "Deployment", "metadata": {"name": "llama"}, "spec": {"replicas": 1, "template": template}}
+    snapshot = assemble(declared(), facts(Absent("the pod answers HTTP 404"), target=target), at=AT)
+    (replica,) = snapshot.replicas
+    assert snapshot.engine is Engine.TGI
+    kv = replica.signal(SignalName.KV_USAGE)
+    assert isinstance(kv, Absent)
+    assert kv.for_good
+    assert replica.signal(SignalName.WAITING) == Absent("the pod answers HTTP 404")
+
+
+def test_the_batch_limit_is_as_declared_as_the_arguments_or_as_the_page_says():
+    samples = (Sample("trtllm_max_batch_size_static", {}, 48.0), Sample("trtllm_num_requests_running", {}, 24.0))
+    bare = {"kind": "Deployment", "metadata": {"name": "llama"}, "spec": {"replicas": 1}}
+    told = facts((Scrape(AT, samples),), replicas=[Replica("llama-0")], target=bare)
+    (replica,) = assemble(declared(), told, at=AT).replicas
+    assert replica.max_num_seqs == 48
+    assert replica.reading(SignalName.BATCH_FILL).value == 0.5  # type: ignore[union-attr]
+    (replica,) = assemble(declared(baseline={"maxNumSeqs": 32}), told, at=AT).replicas
+    assert replica.max_num_seqs == 32
+    (replica,) = assemble(declared(), facts(), at=AT).replicas
+    assert replica.max_num_seqs == 64
+
+
+@pytest.mark.parametrize(
+    ("replica", "samples", "state"),
+    [
+        (Replica("llama-0", ready=False), (), EngineState.STARTING),
+        (Replica("llama-0"), None, EngineState.UNREACHABLE),
+        (Replica("llama-0"), (("awake", 0.0), ("discard_all", 1.0)), EngineState.ASLEEP),
+        (Replica("llama-0"), (("awake", 1.0), ("discard_all", 0.0)), EngineState.OK),
+    ],
+)
+def test_the_state_of_an_engine(replica: Replica, samples: Any, state: EngineState):
+    sleep = tuple(Sample("vllm:engine_sleep_state", {"sleep_state": name}, value) for name, value in samples or ())
+    of_pod: Any = Absent("refused") if samples is None else (Scrape(AT, (*page(AT).samples, *sleep)),)
+    (found,) = assemble(declared(), facts(of_pod, replicas=[replica]), at=AT).replicas
+    assert found.engine_state is state
+
+
+def test_custom_signals_are_read_from_the_page():
+    spec = declared(engine="Custom", signals={"custom": [{"signal": "kv_usage", "series": "pool", "scale": "0.01"}]})
+    (replica,) = assemble(spec, facts((Scrape(AT, (Sample("pool", {}, 40.0),)),)), at=AT).replicas
+    assert replica.reading(SignalName.KV_USAGE).value == 0.4  # type: ignore[union-attr]
