@@ -5,7 +5,8 @@ scrapes; quantiles and means rest on what was observed within `latencySpan`. Wha
 cause that holds no live number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName
 from scalewarden.model.thresholds import Thresholds
@@ -13,14 +14,30 @@ from scalewarden.model.workload import Engine
 from scalewarden.signals.canonical import UNITS
 from scalewarden.signals.engines import SERVED_BY, TABLES, detect_on_page
 from scalewarden.signals.engines.table import EngineTable
-from scalewarden.signals.measure import measure
+from scalewarden.signals.histograms import Observed
+from scalewarden.signals.measure import Seen, measure, observed
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Scrape
 from scalewarden.signals.staleness import is_stale, stale
 from scalewarden.signals.view import View
 
 
-def replica_signals(
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What the scrapes of one pod say: its signals, and the observations behind those that rest on some.
+
+    observed holds what was observed within `latencySpan`, so that several pods' observations can be put together.
+    limit is the batch limit (sequences) that the page tells, None where it does not; asleep is True where the newest
+    page says that the engine was put to sleep.
+    """
+
+    signals: Mapping[SignalName, Signal]
+    observed: Mapping[SignalName, Observed] = field(default_factory=dict)
+    limit: int | None = None
+    asleep: bool = False
+
+
+def derive(
     scrapes: Sequence[Scrape] | Absent,
     engine: Engine | EngineTable,
     now: float,
@@ -28,8 +45,8 @@ def replica_signals(
     window: float,
     restarted_at: float | None = None,
     fallback: Engine = Engine.UNKNOWN,
-) -> dict[SignalName, Signal]:
-    """All signals of one pod at `now` (unix seconds) over the last `window` seconds of its scrapes.
+) -> Derived:
+    """Everything of one pod at `now` (unix seconds) over the last `window` seconds of its scrapes.
 
     engine may be AUTO or UNKNOWN: the page then says, and `fallback` counts where it does not; or a table of its own.
     restarted_at is the newest start of its container. A pod that gave no scrape has every signal Absent with the
@@ -46,12 +63,27 @@ def replica_signals(
         return _all_absent(Absent("no scrape of its metrics page"), found)
     if is_stale(pages.scrapes[-1].at, now, thresholds):
         return _all_absent(stale(thresholds), found)
-    read = pages.read_by(found)
-    return {signal: _signal(read, found, signal, now, thresholds) for signal in UNITS}
+    views = {row.signal: View.of(pages, found, row, thresholds) for row in found.rows}
+    seen: Seen = {}
+    signals = {name: _signal(views.get(name), found, name, now, seen) for name in UNITS}
+    behind = {name: one for name, view in views.items() if (one := observed(view, seen)) is not None}
+    return Derived(signals, behind, _limit(pages, found), found.asleep(pages.scrapes[-1]) is True)
 
 
-def _all_absent(cause: Absent, table: EngineTable | None) -> dict[SignalName, Signal]:
-    return {name: cause if table is None or table.row(name) else never(table, name) for name in UNITS}
+def replica_signals(
+    scrapes: Sequence[Scrape] | Absent,
+    engine: Engine | EngineTable,
+    now: float,
+    thresholds: Thresholds,
+    window: float,
+    restarted_at: float | None = None,
+) -> Mapping[SignalName, Signal]:
+    """The signals alone; see `derive`."""
+    return derive(scrapes, engine, now, thresholds, window, restarted_at).signals
+
+
+def _all_absent(cause: Absent, table: EngineTable | None) -> Derived:
+    return Derived({name: cause if table is None or table.row(name) else never(table, name) for name in UNITS})
 
 
 def never(table: EngineTable, name: SignalName) -> Absent:
@@ -77,34 +109,19 @@ def table_of(engine: Engine | EngineTable, pages: Pages, fallback: Engine = Engi
     return Absent(f"no engine's series on its metrics page (looked for {known})")
 
 
-def batch_limit(scrapes: Sequence[Scrape] | Absent, engine: Engine | EngineTable, now: float) -> int | None:
-    """The batch limit (sequences) that the newest page up to `now` with one tells; None where none does."""
-    if isinstance(scrapes, Absent):
-        return None
-    pages = Pages(tuple(scrape for scrape in scrapes if scrape.at <= now))
-    table = table_of(engine, pages)
-    if isinstance(table, Absent):
-        return None
+def _limit(pages: Pages, table: EngineTable) -> int | None:
     limit = next((one for scrape in reversed(pages.scrapes) if (one := table.limit(scrape))), None)
     return round(limit) if limit is not None and limit < _BEYOND else None
-
-
-def asleep(scrapes: Sequence[Scrape] | Absent, engine: Engine | EngineTable, now: float) -> bool:
-    """True where the newest page up to `now` says that the engine was put to sleep."""
-    pages = Pages(() if isinstance(scrapes, Absent) else tuple(scrape for scrape in scrapes if scrape.at <= now))
-    table = table_of(engine, pages)
-    return not isinstance(table, Absent) and bool(pages.scrapes) and table.asleep(pages.scrapes[-1]) is True
 
 
 _BEYOND = 1e9
 """A batch limit of so many sequences is none: engines write huge numbers where there is no limit."""
 
 
-def _signal(pages: Pages, table: EngineTable, name: SignalName, now: float, limits: Thresholds) -> Signal:
-    row = table.row(name)
-    if row is None:
+def _signal(view: View | None, table: EngineTable, name: SignalName, now: float, seen: Seen) -> Signal:
+    if view is None:
         return never(table, name)
-    signal = measure(View(pages, table, row, limits))
-    if isinstance(signal, Reading) and is_stale(signal.at, now, limits):
-        return stale(limits)
+    signal = measure(view, seen)
+    if isinstance(signal, Reading) and is_stale(signal.at, now, view.limits):
+        return stale(view.limits)
     return signal

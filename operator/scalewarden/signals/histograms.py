@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import fsum
 
 from scalewarden.signals.counters import by_labels, first_of, increase, of_series
 from scalewarden.signals.engines.table import Kind, Only, Series
-from scalewarden.signals.pages import Pages, values
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.pages import Labels, Pages, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,11 @@ def observed(pages: Pages, series: Series, kind: Kind = Kind.HISTOGRAM) -> Obser
     if kind is Kind.RATIO:
         return _divided(pages, series)
     name, only = series.name, series.only
-    count, total = increase(pages, (f"{name}_count",), only), increase(pages, (f"{name}_sum",), only)
+    telling = _telling(pages, f"{name}_count", only)
+    count, total = (increase(telling, (f"{name}{suffix}",), only) for suffix in ("_count", "_sum"))
     if count is None or total is None:
         return None
-    buckets = {bound * series.scale: gained for bound, gained in _buckets(pages, name, only).items()}
+    buckets = {bound * series.scale: gained for bound, gained in _buckets(telling, name, only).items()}
     return Observed(name, count.total, total.total * series.scale, buckets, count.at, count.seconds)
 
 
@@ -54,27 +55,28 @@ def _divided(pages: Pages, series: Series) -> Observed | None:
     return Observed(total.name, count.total, total.total, {}, count.at, count.seconds)
 
 
-def _buckets(pages: Pages, name: str, only: Only) -> dict[float, float]:
+def _buckets(telling: Pages, name: str, only: Only) -> dict[float, float]:
     gained: dict[float, list[float]] = {}
-    for _, _, gains in by_labels(_telling(pages, name), f"{name}_bucket", only):
+    for _, _, gains in by_labels(telling, f"{name}_bucket", only):
         for labels, gain in gains.items():
             gained.setdefault(_bound(dict(labels)), []).append(gain)
     return {bound: fsum(gained[bound]) for bound in sorted(gained) if not math.isnan(bound)}
 
 
-def _telling(pages: Pages, name: str) -> Pages:
+def _telling(pages: Pages, name: str, only: Only) -> Pages:
     """The first and last page and those around a reset or a new series: between them all others add nothing."""
-    counts = [scrape for scrape in pages.scrapes if scrape.named(f"{name}_count")]
+    counts = [(scrape, found) for scrape in pages.scrapes if (found := values(scrape, name, only, pages.copies))]
     telling = {0, len(counts) - 1}
-    for index in range(1, len(counts)):
-        earlier, later = counts[index - 1], counts[index]
-        if pages.restarted_between(earlier.at, later.at) or _breaks(earlier, later, f"{name}_count", pages.copies):
-            telling |= {index - 1, index}
-    return pages.only(scrape for index, scrape in enumerate(counts) if index in telling)
+    for index, ((earlier, before), (later, after)) in enumerate(pairwise(counts)):
+        if pages.restarted_between(earlier.at, later.at) or _breaks(before, after):
+            telling |= {index, index + 1}
+    if pages.born_late:  # a page on which it was not born yet is its zero
+        telling_scrapes = {counts[index][0].at for index in telling if counts} | {s.at for s in pages.scrapes[:1]}
+        return pages.only(scrape for scrape in pages.scrapes if scrape.at in telling_scrapes)
+    return pages.only(scrape for index, (scrape, _) in enumerate(counts) if index in telling)
 
 
-def _breaks(earlier: Scrape, later: Scrape, name: str, copies: frozenset[str]) -> bool:
-    before, after = (values(scrape, name, {}, copies) or {} for scrape in (earlier, later))
+def _breaks(before: Mapping[Labels, float], after: Mapping[Labels, float]) -> bool:
     return after.keys() != before.keys() or any(value < before[labels] for labels, value in after.items())
 
 

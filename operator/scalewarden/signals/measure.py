@@ -17,21 +17,44 @@ from scalewarden.signals.view import View, missing
 RATE_SPAN = 120.0
 """Seconds of a throughput rate: at least four scrapes at 15-30 s (metric catalogue)."""
 
+Seen = dict[tuple[str, Kind], Observed | None]
+"""What the series of one pod observed, by name: several signals rest on one histogram, which is read once."""
+
 Maker = Callable[[View, Series], Signal | None]
+Observing = Callable[[View, Series, Observed], Signal]
 
 
-def measure(view: View) -> Signal:
+def measure(view: View, seen: Seen) -> Signal:
     """The signal of the view's row, however old, from the first spelling that gives one."""
     for series in view.row.spellings:
-        found = _maker(view, series)(view, series)
+        kind = view.row.kind_of(series)
+        found: Signal | None
+        if kind in _OBSERVING:
+            one = _look_once(view, series, kind, seen)
+            found = None if one is None else _TELLERS.get(view.row.signal, _told)(view, series, one)
+        else:
+            found = _MAKERS.get((view.row.signal, kind), _MAKER_OF_KIND[kind])(view, series)
         if found is not None:
             return found
     return missing(view)
 
 
-def _maker(view: View, series: Series) -> Maker:
-    kind = view.row.kind_of(series)
-    return _MAKERS.get((view.row.signal, kind), _MAKER_OF_KIND[kind])
+def observed(view: View, seen: Seen) -> Observed | None:
+    """What a row's histogram, or ratio of counters, saw within `latencySpan`; None without two samples of it."""
+    some = ((series, view.row.kind_of(series)) for series in view.row.spellings)
+    found = (_look_once(view, series, kind, seen) for series, kind in some if kind in _OBSERVING)
+    return next((one for one in found if one is not None), None)
+
+
+_OBSERVING = (Kind.HISTOGRAM, Kind.RATIO)
+
+
+def _look_once(view: View, series: Series, kind: Kind, seen: Seen) -> Observed | None:
+    # The same counter may be divided by different others, for different signals.
+    key = (f"{series.name} for {view.row.signal}" if kind is Kind.RATIO else series.name, kind)
+    if key not in seen:
+        seen[key] = histograms.observed(view.recent, series, kind)
+    return seen[key]
 
 
 def _points(view: View, series: Series) -> tuple[Point, ...]:
@@ -87,21 +110,9 @@ def _rate(span: Callable[[Thresholds], float]) -> Maker:
     return made
 
 
-def seen(view: View) -> Observed | None:
-    """What a row's histogram, or ratio of counters, saw within `latencySpan`; None without two samples of it."""
-    some = ((series, view.row.kind_of(series)) for series in view.row.spellings)
-    pages = view.pages.last(view.limits["latencySpan"])
-    found = (histograms.observed(pages, series, kind) for series, kind in some if kind in _OBSERVING)
-    return next((one for one in found if one is not None), None)
-
-
-_OBSERVING = (Kind.HISTOGRAM, Kind.RATIO)
-
-
-def _observed(view: View, series: Series) -> Signal | None:
+def _told(view: View, _: Series, one: Observed) -> Signal:
     """A quantile or mean of what was observed within `latencySpan`."""
-    one = histograms.observed(view.pages.last(view.limits["latencySpan"]), series, view.row.kind_of(series))
-    return None if one is None else summary(view.row.signal, one, view.limits)
+    return summary(view.row.signal, one, view.limits)
 
 
 def summary(signal: SignalName, one: Observed, limits: Thresholds) -> Signal:
@@ -124,9 +135,9 @@ def _nothing(signal: SignalName, span: str) -> str:
     return f"not enough traffic: no observation in {span}"
 
 
-def _mean_between_scrapes(view: View, series: Series) -> Signal | None:
+def _mean_between_scrapes(view: View, series: Series, one: Observed) -> Signal:
     """The mean within `latencySpan`; the series holds the mean of each interval of the window that saw any."""
-    signal = _observed(view, series)
+    signal = _told(view, series, one)
     if not isinstance(signal, Reading):
         return signal
     sums, counts = _parts(view, series)
@@ -160,14 +171,11 @@ def _capacity(view: View, series: Series) -> Signal | None:
 _MAKER_OF_KIND: Mapping[Kind, Maker] = {
     Kind.GAUGE: _level,
     Kind.COUNTER: _rate(lambda _: RATE_SPAN),
-    Kind.HISTOGRAM: _observed,
-    Kind.RATIO: _observed,
     Kind.INFO: _capacity,
 }
 _MAKERS: Mapping[tuple[SignalName, Kind], Maker] = {
     (SignalName.EFF_BATCH, Kind.GAUGE): _effective_batch,
     (SignalName.PREEMPTIONS, Kind.COUNTER): _increase,
     (SignalName.FINISH_RATE, Kind.COUNTER): _rate(lambda limits: limits["latencySpan"]),
-    (SignalName.ITL_MEAN, Kind.HISTOGRAM): _mean_between_scrapes,
-    (SignalName.ITL_MEAN, Kind.RATIO): _mean_between_scrapes,
 }
+_TELLERS: Mapping[SignalName, Observing] = {SignalName.ITL_MEAN: _mean_between_scrapes}

@@ -1,12 +1,12 @@
 """The scrapes of one pod that count at an instant, and the folding of a page's series into one number."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scalewarden.model.signal import Point
 from scalewarden.signals.engines.table import EngineTable, Fold, Only, Series
-from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.signals.sample import Scrape
 
 Labels = frozenset[tuple[str, str]]
 
@@ -60,19 +60,21 @@ def values(scrape: Scrape, name: str, only: Only, copies: frozenset[str]) -> dic
     """
     found: dict[Labels, float] = {}
     for sample in scrape.named(name):
-        if only and not _carries(sample, only):
+        labels = sample.labels
+        if only and not _carries(labels, only):
             continue
         if not math.isfinite(sample.value):
             return None
-        key = frozenset(item for item in sample.labels.items() if item[0] not in copies)
+        told_apart = copies.isdisjoint(labels)
+        key = frozenset(labels.items() if told_apart else (item for item in labels.items() if item[0] not in copies))
         found[key] = max(found.get(key, sample.value), sample.value)
     return found or None
 
 
-def _carries(sample: Sample, only: Only) -> bool:
+def _carries(labels: Mapping[str, str], only: Only) -> bool:
     """True where each label has its value, or one of its values; an empty one stands for a missing label."""
     for label, wanted in only.items():
-        value = sample.labels.get(label, "")
+        value = labels.get(label, "")
         if value not in wanted if isinstance(wanted, tuple) else value != wanted:
             return False
     return True

@@ -11,12 +11,20 @@ from scalewarden.signals.pages import Pages
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one signal is made from: the pod's pages, its engine's table and row, and the lines in force."""
+    """What one signal is made from: the pod's pages (those within `latencySpan` apart), its engine's table and row,
+    and the lines in force."""
 
     pages: Pages
+    recent: Pages
     table: EngineTable
     row: Row
     limits: Thresholds
+
+    @classmethod
+    def of(cls, pages: Pages, table: EngineTable, row: Row, limits: Thresholds) -> "View":
+        """A row's view of a pod's pages."""
+        read = pages.read_by(table)
+        return cls(read, read.last(limits["latencySpan"]), table, row, limits)
 
     @property
     def unit(self) -> Unit:

@@ -11,12 +11,12 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import AUTO
 from scalewarden.model.crd_spec import InferenceDeploymentSpec
 from scalewarden.model.intent import Intent
-from scalewarden.model.signal import ENGINE_SIGNALS, Absent, Reading, Signal, SignalName, Unit
+from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
 from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.workload import Engine, EngineState, Replica, Routing, Target, Workload
 from scalewarden.signals import derived
-from scalewarden.signals.aggregate import Measured, service_signals
-from scalewarden.signals.derive import asleep, batch_limit, replica_signals
+from scalewarden.signals.aggregate import service_signals
+from scalewarden.signals.derive import Derived, derive
 from scalewarden.signals.engines import custom, detect_in_template, detect_on_page
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.gpus.devices import NO_EXPORTER, Reader, pod_signals
@@ -73,7 +73,8 @@ def assemble(
     spec = declared.spec
     workload = _workload(spec, facts.target)
     engine = _engine(spec, workload, facts, at)
-    replicas = _Replicas(declared, facts, workload, engine, at).all()
+    found = _Replicas(declared, facts, workload, engine, at).all()
+    replicas = tuple(replica for replica, _ in found)
     desired = desired_of(facts.target) if facts.target is not None else None
     target = _numbered(target_of(spec.target_ref.model_dump(by_alias=True), facts.resource), facts.target)
     if target.ordered:
@@ -88,7 +89,7 @@ def assemble(
         engine=engine,
         workload=workload,
         autoscalers=tuple(facts.autoscalers),
-        signals=_service(declared, facts, replicas, engine, at),
+        signals=_service(declared, found),
         routing=_routing(spec, facts),
         objectives=spec.to_objectives(),
         thresholds=spec.to_thresholds(),
@@ -153,7 +154,8 @@ class _Replicas:
     engine: Engine
     at: float
 
-    def all(self) -> tuple[Replica, ...]:
+    def all(self) -> tuple[tuple[Replica, Derived], ...]:
+        """Each replica, and what was derived from its own pages."""
         spec = self.declared.spec
         windows = [
             Pages.of(series, self.at, spec.window)
@@ -163,52 +165,42 @@ class _Replicas:
         reader = Reader(exported(windows), self.at, spec.to_thresholds())
         return tuple(self._replica(replica, reader) for replica in self.facts.replicas)
 
-    def _replica(self, replica: Replica, reader: Reader) -> Replica:
+    def _replica(self, replica: Replica, reader: Reader) -> tuple[Replica, Derived]:
         holder = Holder(self.declared.namespace, replica.pod)
         gpus = reader.gpus(holder, replica.gpus, mig=self.workload.mig_profile is not None)
-        limit = self._limit(replica)
-        engine = self._engine_signals(replica)
+        said = self._derived(replica)
+        limit = self._limit(replica, said)
+        engine = {**said.signals, **self._declared_capacity()}
         signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu())}
         found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit)
-        return replace(found, engine_state=self._state(found))
+        return replace(found, engine_state=self._state(found, said)), said
 
-    def _series(self, replica: Replica) -> Series:
-        return self.facts.scrapes.get((self.declared.namespace, replica.pod), NOT_SCRAPED)
-
-    def _limit(self, replica: Replica) -> int | None:
-        """The batch limit: as declared, as the arguments say, as the page says."""
+    def _derived(self, replica: Replica) -> Derived:
         spec = self.declared.spec
-        known = spec.baseline.max_num_seqs or replica.max_num_seqs or self.workload.max_num_seqs
-        return known or batch_limit(self._series(replica), _reader(spec), self.at)
+        series = self.facts.scrapes.get((self.declared.namespace, replica.pod), NOT_SCRAPED)
+        limits, restarted = spec.to_thresholds(), replica.restarted_at
+        return derive(series, _reader(spec), self.at, limits, spec.window, restarted, fallback=self.engine)
 
-    def _state(self, replica: Replica) -> EngineState:
+    def _limit(self, replica: Replica, said: Derived) -> int | None:
+        """The batch limit: as declared, as the arguments say, as the page says."""
+        declared = self.declared.spec.baseline.max_num_seqs
+        return declared or replica.max_num_seqs or self.workload.max_num_seqs or said.limit
+
+    def _declared_capacity(self) -> dict[SignalName, Signal]:
+        tokens = self.declared.spec.baseline.kv_capacity_tokens
+        source = "spec.baseline.kvCapacityTokens"
+        return {} if tokens is None else {SignalName.KV_TOKENS: Reading(float(tokens), Unit.TOKENS, self.at, source)}
+
+    def _state(self, replica: Replica, said: Derived) -> EngineState:
         """Whether the engine can take requests, as far as its page and the API server tell."""
         if not replica.ready:
             return EngineState.STARTING
-        told = (replica.reading(name) for name in ENGINE_SIGNALS if name is not SignalName.KV_TOKENS)  # may be declared
-        if not any(told):
+        if not any(isinstance(signal, Reading) for signal in said.signals.values()):
             return EngineState.UNREACHABLE
-        if asleep(self._series(replica), _reader(self.declared.spec), self.at):
+        if said.asleep:
             return EngineState.ASLEEP
         stuck = is_stuck(replica, self.at, self.declared.spec.to_thresholds())
         return EngineState.STALLED if stuck else EngineState.OK
-
-    def _engine_signals(self, replica: Replica) -> dict[SignalName, Signal]:
-        spec = self.declared.spec
-        signals = replica_signals(
-            self._series(replica),
-            _reader(spec),
-            self.at,
-            spec.to_thresholds(),
-            spec.window,
-            replica.restarted_at,
-            fallback=self.engine,
-        )
-        tokens = spec.baseline.kv_capacity_tokens
-        if tokens is not None:
-            source = "spec.baseline.kvCapacityTokens"
-            signals[SignalName.KV_TOKENS] = Reading(float(tokens), Unit.TOKENS, self.at, source)
-        return signals
 
     def _no_gpu(self) -> Absent:
         """Why a replica has no GPU signals."""
@@ -218,20 +210,12 @@ class _Replicas:
         return causes[0] if len(causes) == len(self.facts.exporters) else NO_EXPORTER
 
 
-def _service(
-    declared: InferenceDeployment, facts: Facts, replicas: Sequence[Replica], engine: Engine, at: float
-) -> dict[SignalName, Signal]:
+def _service(declared: InferenceDeployment, found: Sequence[tuple[Replica, Derived]]) -> dict[SignalName, Signal]:
     """Signals of the replicas that serve, taken together."""
-    pods = [
-        Measured(
-            facts.scrapes.get((declared.namespace, replica.pod), NOT_SCRAPED), replica.restarted_at, replica.signals
-        )
-        for replica in replicas
-        if replica.ready
-    ]
     spec = declared.spec
-    found = service_signals(pods, _reader(spec), at, spec.to_thresholds(), spec.window, fallback=engine)
-    return found | derived.of_service(found, spec.to_objectives())
+    serving = [said for replica, said in found if replica.ready]
+    signals = service_signals(serving, spec.to_thresholds())
+    return signals | derived.of_service(signals, spec.to_objectives())
 
 
 def _routing(spec: InferenceDeploymentSpec, facts: Facts) -> Routing:

@@ -7,18 +7,18 @@ import pytest
 from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
-from scalewarden.signals.aggregate import Measured, service_signals
-from scalewarden.signals.derive import replica_signals
+from scalewarden.signals.aggregate import service_signals
+from scalewarden.signals.derive import Derived, derive
 from scalewarden.signals.sample import Scrape
 from tests.unit.signals.pages import NOW, cause, every, scrape, value
 
 
-def pod(scrapes: Sequence[Scrape] | Absent) -> Measured:
-    return Measured(scrapes, None, replica_signals(scrapes, Engine.VLLM, NOW, Thresholds(), 600))
+def pod(scrapes: Sequence[Scrape] | Absent) -> Derived:
+    return derive(scrapes, Engine.VLLM, NOW, Thresholds(), 600)
 
 
-def service(*pods: Measured):
-    return service_signals(pods, Engine.VLLM, NOW, Thresholds(), 600)
+def service(*pods: Derived):
+    return service_signals(pods, Thresholds())
 
 
 def latency(fast: int, slow: int) -> list[Scrape]:
@@ -72,7 +72,7 @@ def test_a_sum_without_one_pod_is_no_sum():
 
 
 def test_hits_are_weighed_by_lookups():
-    def looked_up(queries: int, hits: int) -> Measured:
+    def looked_up(queries: int, hits: int) -> Derived:
         names = ("vllm:prefix_cache_queries_total", "vllm:prefix_cache_hits_total")
         return pod(every(60, [[f"{names[0]} 0", f"{names[1]} 0"], [f"{names[0]} {queries}", f"{names[1]} {hits}"]]))
 
