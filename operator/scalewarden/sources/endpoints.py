@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from scalewarden.model.crd_service import Metrics
+from scalewarden.model.workload import Workload
 from scalewarden.sources.base import PodEndpoint
 from scalewarden.sources.pods import replica_of
-from scalewarden.sources.workloads import child, children, serving_container
+from scalewarden.sources.tree import child, children
+from scalewarden.sources.workloads import serving_container, workload_of
 
 Object = Mapping[str, Any]
 
@@ -21,9 +23,27 @@ _EXPORTERS = (("app.kubernetes.io/name", "dcgm-exporter"), ("app", "nvidia-dcgm-
 
 
 def engine_endpoint(pod: Object, declared: Metrics) -> PodEndpoint | None:
-    """Where an engine's pod is scraped; None while it has no address."""
-    port = declared.port if isinstance(declared.port, int) else _port(pod, declared.port, ENGINE_PORT)
-    return _endpoint(pod, port, declared.path)
+    """Where an engine's pod is scraped; None while it has no address.
+
+    As declared, else as annotated, else as the runtime is started, else by the likeliest port.
+    """
+    workload = workload_of(pod)
+    port = declared.port if isinstance(declared.port, int) else _engine_port(pod, declared.port, workload)
+    annotated = child(pod, "metadata", "annotations").get(PATH_ANNOTATION)
+    return _endpoint(pod, port, declared.path or (workload.metrics_path if annotated is None else None))
+
+
+def _engine_port(pod: Object, name: str | None, workload: Workload) -> int | None:
+    """A port named for metrics before the one that the command line states; that before ports named for the API."""
+    if name is not None:
+        return _named_ports(pod).get(name)
+    if (annotated := _annotated_port(pod)) is not None:
+        return annotated
+    for_metrics = (port for one, port in _named_ports(pod).items() if one in METRICS_PORTS[:2])
+    if (named := next(for_metrics, None)) is not None:
+        return named
+    own = workload.metrics_port if workload.own_metrics_port else None
+    return workload.stated_port or own or _port(pod, None, workload.metrics_port or ENGINE_PORT)
 
 
 def is_gpu_exporter(pod: Object) -> bool:
@@ -62,12 +82,18 @@ def _port(pod: Object, name: str | None, default: int) -> int | None:
     named = _named_ports(pod)
     if name is not None:
         return named.get(name)
-    annotated = str(child(pod, "metadata", "annotations").get(PORT_ANNOTATION, ""))
-    if annotated.isdecimal() and len(annotated) <= 5 and 0 < int(annotated) <= _LAST_PORT:
-        return int(annotated)
+    if (annotated := _annotated_port(pod)) is not None:
+        return annotated
     serving = _ports([serving_container(child(pod, "spec"))])
     likely = (named[one] for one in METRICS_PORTS if one in named)
     return next(likely, None) or next(iter(serving.values()), default)
+
+
+def _annotated_port(pod: Object) -> int | None:
+    annotated = str(child(pod, "metadata", "annotations").get(PORT_ANNOTATION, ""))
+    if annotated.isascii() and annotated.isdecimal() and len(annotated) <= 5 and 0 < int(annotated) <= _LAST_PORT:
+        return int(annotated)
+    return None
 
 
 def _named_ports(pod: Object) -> dict[str, int]:

@@ -1,36 +1,52 @@
-"""Pods as replicas, how requests reach them, and how long a new one takes to serve."""
+"""Pods as replicas, and how requests reach them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.workload import Replica, Routing
-from scalewarden.sources.workloads import child, children, workload_of
+from scalewarden.sources.quantity import quantity
+from scalewarden.sources.requests import cpu_requests
+from scalewarden.sources.tree import child, children
+from scalewarden.sources.workloads import serving_container, workload_of
 
 Object = Mapping[str, Any]
 
 _ORDINAL_LABELS = ("apps.kubernetes.io/pod-index", "leaderworkerset.sigs.k8s.io/group-index")
-_STARTS_SEEN = 5
-_LONGEST_START = 3600.0  # a readiness that came back later than this is no start
+_LONGEST_REASON = 64
 
 
 def replica_of(pod: Object) -> Replica:
     """One pod as the API server returns it; signals and GPUs come from elsewhere."""
     metadata, spec = child(pod, "metadata"), child(pod, "spec")
-    condition = _condition(pod, "Ready")
-    node = spec.get("nodeName")
-    ready = condition.get("status") == "True" and not metadata.get("deletionTimestamp")
-    since = _instant(condition.get("lastTransitionTime")) or _instant(metadata.get("creationTimestamp"))
+    condition = condition_of(pod, "Ready")
+    node, leaving = spec.get("nodeName"), bool(metadata.get("deletionTimestamp"))
+    ready = condition.get("status") == "True" and not leaving
+    since = instant_of(condition.get("lastTransitionTime")) or instant_of(metadata.get("creationTimestamp"))
+    serving = _serving_status(pod)
     return Replica(
         pod=str(metadata.get("name", "")),
         ready=ready,
         ready_since=since if ready else None,
-        unready_since=None if ready else since,
+        unready_since=None if ready else _left_at(pod, condition, since),
         node=node if isinstance(node, str) else None,
         ordinal=_ordinal(pod),
         max_num_seqs=workload_of(pod).max_num_seqs,
-        restarted_at=_restarted_at(pod),
+        restarted_at=_newest_start(serving),
+        restarts=_restarts(serving),
+        last_termination=_last_termination(serving),
+        terminating=leaving,
+        cpu_requests=cpu_requests(spec),
     )
+
+
+def _left_at(pod: Object, condition: Object, since: float | None) -> float | None:
+    """Since when a pod does not serve: one that is deleted while ready, since it was asked to end."""
+    metadata = child(pod, "metadata")
+    deadline = instant_of(metadata.get("deletionTimestamp"))
+    if deadline is None or condition.get("status") != "True":
+        return since
+    return deadline - (quantity(metadata.get("deletionGracePeriodSeconds")) or 0.0)
 
 
 def lives(pod: Object) -> bool:
@@ -38,12 +54,14 @@ def lives(pod: Object) -> bool:
     return child(pod, "status").get("phase") not in ("Succeeded", "Failed")
 
 
-def _condition(pod: Object, kind: str) -> Object:
+def condition_of(pod: Object, kind: str) -> Object:
+    """The pod's condition of a type; empty where it has none."""
     conditions = children(child(pod, "status"), "conditions")
     return next((one for one in conditions if one.get("type") == kind), {})
 
 
-def _instant(text: object) -> float | None:
+def instant_of(text: object) -> float | None:
+    """Unix seconds of a timestamp; None for anything else."""
     try:
         return unix_seconds(text) if isinstance(text, str) else None
     except ValueError:
@@ -62,31 +80,34 @@ def _owners(pod: Object) -> list[Object]:
     return children(child(pod, "metadata"), "ownerReferences")
 
 
-def _restarted_at(pod: Object) -> float | None:
-    """The newest start of a container that was restarted: since then its counters run from zero."""
+def _serving_status(pod: Object) -> list[Object]:
+    """The status of the serving container; of all where it is not among them."""
     statuses = children(child(pod, "status"), "containerStatuses")
-    starts = [_instant(child(one, "state", "running").get("startedAt")) for one in statuses if one.get("restartCount")]
+    name = serving_container(child(pod, "spec")).get("name")
+    return [one for one in statuses if name is not None and one.get("name") == name] or statuses
+
+
+def _newest_start(statuses: Iterable[Object]) -> float | None:
+    """The newest start of a container that was restarted: since then its counters run from zero."""
+    starts = [
+        instant_of(child(one, "state", "running").get("startedAt")) for one in statuses if one.get("restartCount")
+    ]
     return max((start for start in starts if start is not None), default=None)
 
 
-def cold_start_of(pods: Iterable[Object]) -> float | None:
-    """Seconds from creation to ready: the slowest of the pods that started last; None where none is known.
-
-    Pods that were restarted do not say: their readiness is of a later start.
-    """
-    starts = [start for pod in pods if (start := _start(pod)) is not None]
-    recent = sorted(starts)[-_STARTS_SEEN:]
-    return max((seconds for _, seconds in recent), default=None)
+def _restarts(statuses: Iterable[Object]) -> int | None:
+    counts = [one.get("restartCount") for one in statuses]
+    return max((count for count in counts if isinstance(count, int) and not isinstance(count, bool)), default=None)
 
 
-def _start(pod: Object) -> tuple[float, float] | None:
-    """(creation, seconds until ready) of a pod that serves since its first start."""
-    created = _instant(child(pod, "metadata").get("creationTimestamp"))
-    condition = _condition(pod, "Ready")
-    became = _instant(condition.get("lastTransitionTime"))
-    if created is None or became is None or condition.get("status") != "True" or _restarted_at(pod) is not None:
-        return None
-    return (created, became - created) if 0 < became - created <= _LONGEST_START else None
+def _last_termination(statuses: Iterable[Object]) -> str | None:
+    """Why it ended last: `OOMKilled`, `Error`, `Completed`; now, or before its newest start."""
+    for one in statuses:
+        for state in ("state", "lastState"):
+            reason = child(one, state, "terminated").get("reason")
+            if isinstance(reason, str) and reason:
+                return reason[:_LONGEST_REASON]
+    return None
 
 
 def routing_of(services: Iterable[Object], labels: Mapping[str, str]) -> Routing:

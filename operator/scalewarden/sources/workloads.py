@@ -3,15 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scalewarden.model.workload import Target, Workload
-from scalewarden.signals.engines import TABLES
+from scalewarden.model.workload import Role, Target, Workload
 from scalewarden.sources.container import command_line, flag, fraction, integer
+from scalewarden.sources.launch import Started, agreed, started
+from scalewarden.sources.launches import Fact
 from scalewarden.sources.quantity import quantity
+from scalewarden.sources.requests import asks_for_gpus, gpu_requests
+from scalewarden.sources.tree import child as child
+from scalewarden.sources.tree import children as children
 
 Object = Mapping[str, Any]
 
-_MIG = "nvidia.com/mig-"
-_GPUS = ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/i915", "gpu.intel.com/xe")
+ROLE_LABELS = ("llm-d.ai/role", "nvidia.com/dynamo-sub-component-type")
+_ROLES = {"prefill": Role.PREFILL, "decode": Role.DECODE}
+_NUMBERS = {
+    "tensor_parallel_size": Fact.TENSOR_PARALLEL,
+    "pipeline_parallel_size": Fact.PIPELINE_PARALLEL,
+    "data_parallel_size": Fact.DATA_PARALLEL,
+    "max_num_seqs": Fact.MAX_NUM_SEQS,
+    "max_concurrent_requests": Fact.MAX_CONCURRENT,
+    "max_model_len": Fact.MAX_LENGTH,
+}
 _PLURALS = {"InferenceService": "inferenceservices", "LeaderWorkerSet": "leaderworkersets"}
 
 
@@ -32,20 +44,6 @@ def desired_of(target: Object) -> int | None:
     return replicas if isinstance(replicas, int) and not isinstance(replicas, bool) else None
 
 
-def child(holder: Object, *path: str) -> Object:
-    """The mapping at a path; empty where there is none."""
-    found: Any = holder
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def children(holder: Object, key: str) -> list[Object]:
-    """The mappings of a list; empty where there is none."""
-    found = holder.get(key)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list | tuple) else []
-
-
 def pod_template_of(target: Object) -> Object:
     """The pod template of a workload: `spec.template`, or a LeaderWorkerSet's leader, which serves the metrics."""
     group = child(target, "spec", "leaderWorkerTemplate")
@@ -56,48 +54,62 @@ def workload_of(template: Object) -> Workload:
     """What a pod template (or a pod) says about engine, parallelism, GPUs and grace period."""
     spec = child(template, "spec")
     container = serving_container(spec)
-    args = command_line(container)
-    gpus = _gpus(children(spec, "containers"))
-    resource = next(iter(gpus), None)
+    engines = started(container)
+    gpus = gpu_requests(spec)
     image = container.get("image")
-    grace = quantity(spec.get("terminationGracePeriodSeconds"))
     return Workload(
         image=image if isinstance(image, str) else None,
-        args=args,
-        tensor_parallel_size=integer(flag(args, "--tensor-parallel-size", "-tp", "--tp-size", "--tp")),
-        max_num_seqs=integer(flag(args, "--max-num-seqs", "--max-running-requests")),
-        gpus_per_replica=round(sum(gpus.values())) or None,
-        gpu_resource=resource,
-        mig_profile=resource.removeprefix(_MIG) if resource and resource.startswith(_MIG) else None,
-        termination_grace_seconds=grace,
-        gpu_memory_utilization=fraction(flag(args, "--gpu-memory-utilization", "--mem-fraction-static")),
+        args=engines[0].words if engines else command_line(container),
+        termination_grace_seconds=quantity(spec.get("terminationGracePeriodSeconds")),
+        gpus_per_replica=gpus.count,
+        gpu_resource=gpus.resource,
+        mig_profile=gpus.mig_profile,
+        gpu_shared=gpus.shared,
+        resource_claims=gpus.claims,
+        role=role_label(template) or agreed(engines, Started.role),
+        **(_stated(engines) if engines else _guess(command_line(container))),
     )
+
+
+def _stated(engines: Sequence[Started]) -> dict[str, Any]:
+    """The facts that the engine's command line states, by field of Workload."""
+    numbers = {
+        name: agreed(engines, lambda one, fact=fact: one.number(fact))  # type: ignore[misc]
+        for name, fact in _NUMBERS.items()
+    }
+    launch, port = engines[0].launch, agreed(engines, Started.port)
+    return numbers | {
+        "runtime": launch.runtime,
+        "gpu_memory_utilization": agreed(engines, lambda one: one.share(Fact.MEMORY)),
+        "free_memory_fraction": agreed(engines, lambda one: one.share(Fact.FREE_MEMORY)),
+        "prefix_caching": agreed(engines, lambda one: one.is_on(Fact.PREFIX_CACHING)),
+        "served_model_name": agreed(engines, Started.name),
+        "metrics_off": agreed(engines, Started.metrics_off),
+        "stated_port": port,
+        "metrics_port": port or launch.port,
+        "metrics_path": launch.path,
+        "own_metrics_port": launch.own_port,
+    }
+
+
+def _guess(args: Sequence[str]) -> dict[str, Any]:
+    """An image of one's own tells nothing; the commonest flags still mean what they say."""
+    return {
+        "tensor_parallel_size": integer(flag(args, "--tensor-parallel-size", "-tp", "--tp-size", "--tp")),
+        "max_num_seqs": integer(flag(args, "--max-num-seqs", "--max-running-requests")),
+        "gpu_memory_utilization": fraction(flag(args, "--gpu-memory-utilization", "--mem-fraction-static")),
+    }
+
+
+def role_label(template: Object) -> Role | None:
+    """The role that a label of the pods gives."""
+    labels = child(template, "metadata", "labels")
+    return next((_ROLES[value] for key in ROLE_LABELS if (value := str(labels.get(key))) in _ROLES), None)
 
 
 def serving_container(spec: Object) -> Object:
     """The container that serves: the one that runs a known engine, else asks for a GPU, else the first."""
     containers = children(spec, "containers")
-    runs_engine = (one for one in containers if _runs_engine(one))
-    asks_for_gpu = (one for one in containers if _gpus([one]))
+    runs_engine = (one for one in containers if started(one))
+    asks_for_gpu = (one for one in containers if asks_for_gpus(one))
     return next(runs_engine, None) or next(asks_for_gpu, None) or next(iter(containers), {})
-
-
-def _runs_engine(container: Object) -> bool:
-    line, image = " ".join(command_line(container)), str(container.get("image") or "").lower()
-    return any(
-        any(command in line for command in table.commands) or any(word in image for word in table.images)
-        for table in TABLES.values()
-    )
-
-
-def _gpus(containers: Sequence[Object]) -> dict[str, float]:
-    """GPU resources with their total, in the order of the containers; what is limited counts as requested."""
-    found: dict[str, float] = {}
-    for container in containers:
-        resources = child(container, "resources")
-        asked = {**child(resources, "limits"), **child(resources, "requests")}
-        for name, value in asked.items():
-            number = quantity(value) if name in _GPUS or str(name).startswith(_MIG) else None
-            if number:
-                found[name] = found.get(name, 0.0) + number
-    return found
