@@ -1,6 +1,7 @@
 """An autoscaler that acts on the target, reduced to what rules judge."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -23,13 +24,62 @@ class TargetType(StrEnum):
     VALUE = "Value"
 
 
+class Select(StrEnum):
+    """Which of several scaling policies an HPA follows."""
+
+    MAX = "Max"
+    MIN = "Min"
+    DISABLED = "Disabled"
+
+
+class Pause(StrEnum):
+    """What KEDA's annotations keep a ScaledObject from."""
+
+    ALL = "All"
+    SCALE_DOWN = "ScaleDown"
+    SCALE_UP = "ScaleUp"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingPolicy:
+    """At most `value` pods (type Pods) or percent of the replicas (type Percent) in `period` seconds."""
+
+    type: str
+    value: float
+    period: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRules:
+    """One direction of `spec.behavior`, as written: what is left out is None, an API server fills in its defaults.
+
+    stabilization is the window in seconds; tolerance a share of the target (0-1).
+    """
+
+    stabilization: float | None = None
+    select: Select | None = None
+    policies: tuple[ScalingPolicy, ...] = ()
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """KEDA's answer when a trigger fails `failures` times in a row: so many replicas. behavior as KEDA names it."""
+
+    replicas: int | None = None
+    failures: int | None = None
+    behavior: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AutoscalerMetric:
     """One metric of an autoscaler.
 
     name is the resource, series or trigger type; query the PromQL or empty; target the number as written
     (percent for Utilization, otherwise the quantity as a float), None where it is not given.
-    field is the path inside the object, for messages.
+    field is the path inside the object, for messages. container is the one that a ContainerResource measures.
+    current is what the HPA last read, in the target's unit. activation is the value from which KEDA leaves zero.
+    ignore_null_values is the trigger's, None where it is not written (KEDA then ignores them).
     """
 
     source: MetricSource
@@ -38,6 +88,10 @@ class AutoscalerMetric:
     target: float | None = None
     query: str = ""
     field: str = ""
+    container: str = ""
+    current: float | None = None
+    activation: float | None = None
+    ignore_null_values: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +99,11 @@ class Autoscaler:
     """An HPA or ScaledObject: kind, its target's kind and name, its metrics and replica bounds.
 
     ignore_reason is the text of the `scalewarden.dev/ignore` annotation, None where it is not set.
+    scale_down, scale_up: `spec.behavior` (KEDA: of the HPA it makes), None where it is not written.
+    current_replicas, desired_replicas: what its status says. conditions: the status of each condition of it by type.
+
+    KEDA only: cooldown and polling are seconds (cooldown counts for zero only), idle_replicas below the minimum,
+    fallback, formula over the triggers, paused, and paused_replicas, the count it is held at. hpa: the HPA it makes.
     """
 
     kind: str
@@ -57,3 +116,16 @@ class Autoscaler:
     has_scale_down_behavior: bool = False
     ignore_reason: str | None = None
     uid: str = ""
+    scale_down: ScalingRules | None = None
+    scale_up: ScalingRules | None = None
+    current_replicas: int | None = None
+    desired_replicas: int | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    cooldown: float | None = None
+    polling: float | None = None
+    idle_replicas: int | None = None
+    fallback: Fallback | None = None
+    formula: str = ""
+    paused: Pause | None = None
+    paused_replicas: int | None = None
+    hpa: str = ""

@@ -1,18 +1,19 @@
-"""HorizontalPodAutoscalers and ScaledObjects as plain facts about what they scale on."""
+"""HorizontalPodAutoscalers as plain facts about what they scale on, and which autoscalers act on a target."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, TargetType
 from scalewarden.model.workload import Target
+from scalewarden.sources.behavior import conditions_of, count, ignored, scaling_rules
 from scalewarden.sources.quantity import quantity
-from scalewarden.sources.workloads import child, children
+from scalewarden.sources.scaledobjects import autoscaler_of_scaledobject
+from scalewarden.sources.tree import child, children
 
 Object = Mapping[str, Any]
 
-IGNORE = "scalewarden.dev/ignore"
 _DEFAULT_CPU = 80.0  # what the API server fills in for an HPA without metrics
-_KEDA_MINIMUM, _KEDA_MAXIMUM = 0, 100
 _TARGETS = (
     ("averageUtilization", TargetType.UTILIZATION),
     ("averageValue", TargetType.AVERAGE_VALUE),
@@ -29,22 +30,18 @@ def autoscaler_of_hpa(hpa: Object) -> Autoscaler:
         name=str(child(hpa, "metadata").get("name", "")),
         target_kind=str(reference.get("kind", "")),
         target_name=str(reference.get("name", "")),
-        metrics=_hpa_metrics(spec),
-        min_replicas=_count(spec.get("minReplicas"), 1),
-        max_replicas=_count(spec.get("maxReplicas"), None),
+        metrics=_with_readings(_hpa_metrics(spec), hpa),
+        min_replicas=count(spec.get("minReplicas"), 1),
+        max_replicas=count(spec.get("maxReplicas")),
         has_scale_down_behavior=bool(child(spec, "behavior", "scaleDown")),
-        ignore_reason=_ignored(hpa),
+        ignore_reason=ignored(hpa),
         uid=str(child(hpa, "metadata").get("uid", "")),
+        scale_down=scaling_rules(child(spec, "behavior"), "scaleDown"),
+        scale_up=scaling_rules(child(spec, "behavior"), "scaleUp"),
+        current_replicas=count(child(hpa, "status").get("currentReplicas")),
+        desired_replicas=count(child(hpa, "status").get("desiredReplicas")),
+        conditions=conditions_of(hpa),
     )
-
-
-def _count(value: object, default: int | None) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def _ignored(obj: Object) -> str | None:
-    reason = child(obj, "metadata", "annotations").get(IGNORE)
-    return None if reason is None else str(reason)
 
 
 def _hpa_metrics(spec: Object) -> tuple[AutoscalerMetric, ...]:
@@ -69,7 +66,8 @@ def _hpa_metric(metric: Object, index: int) -> AutoscalerMetric | None:
     body = child(metric, key)
     name = body.get("name") or child(body, "metric").get("name") or ""
     kind, target, where = _target(child(body, "target"))
-    return AutoscalerMetric(source, str(name), kind, target, field=f"spec.metrics[{index}].{key}{where}")
+    field = f"spec.metrics[{index}].{key}{where}"
+    return AutoscalerMetric(source, str(name), kind, target, field=field, container=str(body.get("container") or ""))
 
 
 def _target(target: Object) -> tuple[TargetType | None, float | None, str]:
@@ -79,39 +77,29 @@ def _target(target: Object) -> tuple[TargetType | None, float | None, str]:
     return None, None, ""
 
 
-def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
-    """A KEDA ScaledObject, with KEDA's own defaults where it leaves something out."""
-    spec = child(scaled, "spec")
-    reference = child(spec, "scaleTargetRef")
-    behavior = child(spec, "advanced", "horizontalPodAutoscalerConfig", "behavior")
-    return Autoscaler(
-        kind="ScaledObject",
-        name=str(child(scaled, "metadata").get("name", "")),
-        target_kind=str(reference.get("kind") or "Deployment"),
-        target_name=str(reference.get("name", "")),
-        metrics=tuple(_trigger(trigger, index) for index, trigger in enumerate(children(spec, "triggers"))),
-        min_replicas=_count(spec.get("minReplicaCount"), _KEDA_MINIMUM),
-        max_replicas=_count(spec.get("maxReplicaCount"), _KEDA_MAXIMUM),
-        has_scale_down_behavior=bool(child(behavior, "scaleDown")),
-        ignore_reason=_ignored(scaled),
-        uid=str(child(scaled, "metadata").get("uid", "")),
-    )
+def _with_readings(metrics: tuple[AutoscalerMetric, ...], hpa: Object) -> tuple[AutoscalerMetric, ...]:
+    """With what the HPA last read; a status of another metric than the one in its place says nothing."""
+    status = child(hpa, "status")
+    read = [_reading(one) for one in children(status, "currentMetrics")]
+    if not read and (old := quantity(status.get("currentCPUUtilizationPercentage"))) is not None:
+        read = [((MetricSource.RESOURCE, "cpu"), {TargetType.UTILIZATION: old})]
+    found: list[AutoscalerMetric] = []
+    for metric in metrics:
+        mine = next((one for one in read if one[0] == (metric.source, metric.name)), None)
+        if mine is not None:
+            read.remove(mine)
+        found.append(replace(metric, current=mine[1].get(metric.target_type) if mine and metric.target_type else None))
+    return tuple(found)
 
 
-def _trigger(trigger: Object, index: int) -> AutoscalerMetric:
-    """One trigger: cpu and memory hold their target in `value`, most others in `threshold`."""
-    metadata, kind = child(trigger, "metadata"), str(trigger.get("type", ""))
-    key = next((key for key in ("threshold", "value", "targetValue") if metadata.get(key) is not None), None)
-    declared = trigger.get("metricType") or (metadata.get("type") if kind in {"cpu", "memory"} else None)
-    default = TargetType.UTILIZATION if kind in {"cpu", "memory"} else TargetType.AVERAGE_VALUE
-    return AutoscalerMetric(
-        source=MetricSource.TRIGGER,
-        name=kind,
-        target_type=next((one for one in TargetType if one == declared), default),
-        target=quantity(metadata[key]) if key else None,
-        query=str(metadata.get("query", "")),
-        field=f"spec.triggers[{index}]" + (f".metadata.{key}" if key else ""),
-    )
+def _reading(metric: Object) -> tuple[tuple[str, str], dict[TargetType, float]]:
+    """(type and name, values by the type of target) of one entry of status.currentMetrics."""
+    source = str(metric.get("type", ""))
+    body = child(metric, source[:1].lower() + source[1:])
+    current = child(body, "current")
+    name = str(body.get("name") or child(body, "metric").get("name") or "")
+    values = {kind: number for key, kind in _TARGETS if (number := quantity(current.get(key))) is not None}
+    return (source, name), values
 
 
 READERS: Mapping[str, Callable[[Object], Autoscaler]] = {

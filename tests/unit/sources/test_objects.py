@@ -135,7 +135,7 @@ def hpa(*metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"type": "ContainerResource",
           "containerResource": {"name": "cpu", "container": "vllm", "target": {"averageUtilization": 50}}},
          AutoscalerMetric(MetricSource.CONTAINER_RESOURCE, "cpu", TargetType.UTILIZATION, 50.0,
-                          field="spec.metrics[0].containerResource.target.averageUtilization")),
+                          field="spec.metrics[0].containerResource.target.averageUtilization", container="vllm")),
         ({"type": "Pods", "pods": {"metric": {"name": "vllm_kv_cache_usage"}, "target": {"averageValue": "700m"}}},
          AutoscalerMetric(MetricSource.PODS, "vllm_kv_cache_usage", TargetType.AVERAGE_VALUE, 0.7,
                           field="spec.metrics[0].pods.target.averageValue")),

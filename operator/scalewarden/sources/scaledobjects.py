@@ -1,0 +1,103 @@
+"""KEDA's ScaledObjects as plain facts about what they scale on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, Fallback, MetricSource, Pause, TargetType
+from scalewarden.sources.behavior import conditions_of, count, ignored, scaling_rules
+from scalewarden.sources.container import integer, truth
+from scalewarden.sources.quantity import quantity
+from scalewarden.sources.tree import child, children
+
+Object = Mapping[str, Any]
+
+_MINIMUM, _MAXIMUM = 0, 100
+_KEDA = "autoscaling.keda.sh"
+_ACTIVATIONS = ("activationThreshold", "activationValue", "activationTargetValue")
+_LONGEST_FLAG = 16
+
+
+def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
+    """A KEDA ScaledObject, with KEDA's own defaults where it leaves something out."""
+    spec = child(scaled, "spec")
+    reference = child(spec, "scaleTargetRef")
+    behavior = child(spec, "advanced", "horizontalPodAutoscalerConfig", "behavior")
+    return Autoscaler(
+        kind="ScaledObject",
+        name=str(child(scaled, "metadata").get("name", "")),
+        target_kind=str(reference.get("kind") or "Deployment"),
+        target_name=str(reference.get("name", "")),
+        metrics=tuple(_trigger(trigger, index) for index, trigger in enumerate(children(spec, "triggers"))),
+        min_replicas=count(spec.get("minReplicaCount"), _MINIMUM),
+        max_replicas=count(spec.get("maxReplicaCount"), _MAXIMUM),
+        has_scale_down_behavior=bool(child(behavior, "scaleDown")),
+        ignore_reason=ignored(scaled),
+        uid=str(child(scaled, "metadata").get("uid", "")),
+        scale_down=scaling_rules(behavior, "scaleDown"),
+        scale_up=scaling_rules(behavior, "scaleUp"),
+        conditions=conditions_of(scaled),
+        cooldown=quantity(spec.get("cooldownPeriod")),
+        polling=quantity(spec.get("pollingInterval")),
+        idle_replicas=count(spec.get("idleReplicaCount")),
+        fallback=_fallback(child(spec, "fallback")),
+        formula=str(child(spec, "advanced", "scalingModifiers").get("formula") or ""),
+        paused=_paused(scaled),
+        paused_replicas=_paused_replicas(scaled),
+        hpa=_hpa_name(scaled),
+    )
+
+
+def _fallback(fallback: Object) -> Fallback | None:
+    if not fallback:
+        return None
+    behavior = fallback.get("behavior")
+    return Fallback(
+        replicas=count(fallback.get("replicas")),
+        failures=count(fallback.get("failureThreshold")),
+        behavior=str(behavior) if behavior else None,
+    )
+
+
+def _paused(scaled: Object) -> Pause | None:
+    """`paused-replicas` and `paused` stop both directions; the other two stop one."""
+    annotations = child(scaled, "metadata", "annotations")
+    if _paused_replicas(scaled) is not None or truth(_text(annotations.get(f"{_KEDA}/paused"))):
+        return Pause.ALL
+    down = truth(_text(annotations.get(f"{_KEDA}/paused-scale-in")))
+    up = truth(_text(annotations.get(f"{_KEDA}/paused-scale-out")))
+    return Pause.ALL if down and up else Pause.SCALE_DOWN if down else Pause.SCALE_UP if up else None
+
+
+def _paused_replicas(scaled: Object) -> int | None:
+    text = _text(child(scaled, "metadata", "annotations").get(f"{_KEDA}/paused-replicas"))
+    return 0 if text == "0" else integer(text)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:_LONGEST_FLAG]
+
+
+def _hpa_name(scaled: Object) -> str:
+    """As its status says, else as it is asked to be called, else as KEDA calls it."""
+    asked = child(scaled, "spec", "advanced", "horizontalPodAutoscalerConfig").get("name")
+    named = child(scaled, "status").get("hpaName") or asked
+    return str(named or f"keda-hpa-{child(scaled, 'metadata').get('name', '')}")
+
+
+def _trigger(trigger: Object, index: int) -> AutoscalerMetric:
+    """One trigger: cpu and memory hold their target in `value`, most others in `threshold`."""
+    metadata, kind = child(trigger, "metadata"), str(trigger.get("type", ""))
+    key = next((key for key in ("threshold", "value", "targetValue") if metadata.get(key) is not None), None)
+    declared = trigger.get("metricType") or (metadata.get("type") if kind in {"cpu", "memory"} else None)
+    default = TargetType.UTILIZATION if kind in {"cpu", "memory"} else TargetType.AVERAGE_VALUE
+    return AutoscalerMetric(
+        source=MetricSource.TRIGGER,
+        name=kind,
+        target_type=next((one for one in TargetType if one == declared), default),
+        target=quantity(metadata[key]) if key else None,
+        query=str(metadata.get("query", "")),
+        field=f"spec.triggers[{index}]" + (f".metadata.{key}" if key else ""),
+        container=str(metadata.get("containerName") or ""),
+        activation=next((quantity(metadata[key]) for key in _ACTIVATIONS if metadata.get(key) is not None), None),
+        ignore_null_values=truth(_text(metadata.get("ignoreNullValues"))),
+    )
