@@ -1,19 +1,24 @@
 """From the world and what the sources collected to the facts of one service."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from scalewarden.app.targets import Found
-from scalewarden.app.world import World
+from scalewarden.app.world import POOLS, World
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
-from scalewarden.sources.assemble import Facts
+from scalewarden.signals.gateways import Gateway
+from scalewarden.sources.assemble import NOT_SCRAPED, Facts
 from scalewarden.sources.base import Collected, MetricsSource, PodEndpoint, PodKey, Series
+from scalewarden.sources.coldstarts import ColdStarts, remember, slowest
 from scalewarden.sources.endpoints import engine_endpoint, exporter_endpoint, is_gpu_exporter
-from scalewarden.sources.kuberesource import HPAS, PODS, SCALED_OBJECTS, SERVICES
-from scalewarden.sources.objects import autoscalers_for, cold_start_of, lives, replica_of, target_of
+from scalewarden.sources.gateways import GatewayPod, gateway_endpoint, gateways_of, graph_of
+from scalewarden.sources.kuberesource import HPAS, NODES, PODS, SCALED_OBJECTS, SERVICES
+from scalewarden.sources.objects import autoscalers_for, lives, replica_of, target_of
+from scalewarden.sources.usage import PodUsage
 from scalewarden.surfaces.conditions import Cause, Problem, Trouble
 
 log = logging.getLogger(__name__)
@@ -40,6 +45,11 @@ class Service:
         return frozenset(PodKey(self.declared.namespace, pod["metadata"]["name"]) for pod in self.pods)
 
     @property
+    def target_uid(self) -> str:
+        """The uid of its target: another object of the same name has another past."""
+        return str(self.found.object.get("metadata", {}).get("uid", self.declared.namespace + self.declared.name))
+
+    @property
     def nodes(self) -> frozenset[str]:
         """Where its pods run."""
         return frozenset(pod.get("spec", {}).get("nodeName", "") for pod in self.pods)
@@ -47,12 +57,18 @@ class Service:
 
 @dataclass(slots=True)
 class Gatherer:
-    """Asks the metrics sources and puts facts together. sources: at least Scrape; scrape_interval in seconds."""
+    """Asks the metrics sources and puts facts together. sources: at least Scrape; scrape_interval in seconds.
+
+    usage reads CPU for services that are scraped directly. cold_starts remembers them by the target's uid.
+    """
 
     world: World
     sources: Mapping[SourceChoice, MetricsSource]
     scrape_interval: float
+    usage: PodUsage | None = None
     collected: dict[SourceChoice, Collected] = field(default_factory=dict)
+    cold_starts: dict[str, ColdStarts] = field(default_factory=dict)
+    _cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
 
     def source_of(self, declared: InferenceDeployment) -> SourceChoice | Problem:
         """Where its signals are read."""
@@ -68,9 +84,26 @@ class Gatherer:
 
     async def collect(self, services: Sequence[Service], now: float) -> None:
         """Read every service's pods once; one query set a source, however many services there are."""
-        for choice, source in self.sources.items():
-            mine = [service for service in services if self.source_of(service.declared) is choice]
-            self.collected[choice] = await source.collect(self._endpoints(mine), now)
+        cpu = asyncio.create_task(self._read_usage(services, now))
+        try:
+            for choice, source in self.sources.items():
+                mine = [service for service in services if self.source_of(service.declared) is choice]
+                self.collected[choice] = await source.collect(self._endpoints(mine), now)
+        finally:
+            self._cpu = await cpu
+        self._remember_starts(services)
+
+    async def _read_usage(self, services: Sequence[Service], now: float) -> Mapping[tuple[str, str], Series]:
+        scraped = [one for one in services if self.source_of(one.declared) is SourceChoice.SCRAPE]
+        keys = [key for service in scraped for key in service.keys]
+        return await self.usage.collect(keys, now) if self.usage else {}
+
+    def _remember_starts(self, services: Iterable[Service]) -> None:
+        """Starts of pods that are gone still count; those of targets that are gone do not."""
+        self.cold_starts = {
+            service.target_uid: remember(self.cold_starts.get(service.target_uid, ()), service.pods)
+            for service in services
+        }
 
     def facts(self, service: Service) -> Facts | Problem:
         """Everything about one service, ready to be judged."""
@@ -84,13 +117,16 @@ class Gatherer:
         return Facts(
             target=found.object,
             replicas=[replica_of(pod) for pod in service.pods],
-            scrapes=_of(collected, service.keys) if collected else {},
+            scrapes=_of(collected.scrapes, service.keys) if collected else {},
             exporters=self._exporters(collected, service.nodes) if collected else {},
             autoscalers=autoscalers_for(target, judges),
             services=self.world.of(SERVICES, namespace),
             resource=found.resource.plural,
-            cold_start=cold_start_of(service.pods),
+            cold_start=slowest(remember(self.cold_starts.get(service.target_uid, ()), service.pods)),
             scrape_interval=self.scrape_interval if choice is SourceChoice.SCRAPE else None,  # else Prometheus's own
+            nodes=self._nodes(service),
+            cpu=_of(self._cpu if choice is SourceChoice.SCRAPE or not collected else collected.cpu, service.keys),
+            gateways=self._gateways(service, collected),
         )
 
     def trouble(self, service: Service) -> Trouble:
@@ -102,6 +138,26 @@ class Gatherer:
         pods = {key.pod: error.message for key, error in collected.problems.items() if key in service.keys}
         return Trouble(str(collected.problem) if collected.problem else "", pods)
 
+    def _nodes(self, service: Service) -> Mapping[str, Mapping[str, str]]:
+        """The labels of the nodes that its pods run on; none where nodes are not read."""
+        found = ((name, self.world.get(NODES, "", name)) for name in service.nodes)
+        return {name: node["metadata"].get("labels") or {} for name, node in found if node is not None}
+
+    def _gateway_pods(self, service: Service) -> tuple[GatewayPod, ...]:
+        namespace = service.declared.namespace
+        pools = [pool for kind in POOLS for pool in self.world.of(kind, namespace)]
+        if not pools and not any(graph_of(pod) for pod in service.pods):
+            return ()
+        pods = [pod for pod in self.world.of(PODS, namespace) if lives(pod)]
+        return gateways_of(service.pods, pools, self.world.of(SERVICES, namespace), pods)
+
+    def _gateways(self, service: Service, collected: Collected | None) -> tuple[Gateway, ...]:
+        namespace, scrapes = service.declared.namespace, collected.scrapes if collected else {}
+        return tuple(
+            Gateway(one.table, scrapes.get((namespace, one.pod["metadata"]["name"]), NOT_SCRAPED), one.pools)
+            for one in self._gateway_pods(service)
+        )
+
     def _endpoints(self, services: Iterable[Service]) -> list[PodEndpoint]:
         """Of the services' pods, and of the GPU exporters on their nodes."""
         found = {}
@@ -112,6 +168,10 @@ class Gatherer:
                 endpoint = engine_endpoint(pod, service.declared.spec.metrics)
                 if endpoint is not None:
                     found[endpoint.key] = endpoint
+            for gateway in self._gateway_pods(service):
+                endpoint = gateway_endpoint(gateway)
+                if endpoint is not None:
+                    found.setdefault(endpoint.key, endpoint)
         return [*found.values(), *self._exporter_endpoints(nodes - {""})]
 
     def _exporter_endpoints(self, nodes: set[str]) -> Iterable[PodEndpoint]:
@@ -140,5 +200,5 @@ def _readable(pod: Object) -> PodEndpoint | None:
         return None
 
 
-def _of(collected: Collected, keys: frozenset[PodKey]) -> dict[tuple[str, str], Series]:
-    return {key: series for key, series in collected.scrapes.items() if key in keys}
+def _of(found: Mapping[tuple[str, str], Series], keys: frozenset[PodKey]) -> dict[tuple[str, str], Series]:
+    return {key: series for key, series in found.items() if key in keys}

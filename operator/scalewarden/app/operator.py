@@ -27,6 +27,7 @@ from scalewarden.sources.kubeconnection import Connection
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS
 from scalewarden.sources.prometheus import PrometheusSource
 from scalewarden.sources.scrape import DirectScrape
+from scalewarden.sources.usage import PodUsage
 from scalewarden.surfaces.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,8 @@ class Operator:
         self._sync = Sync(api, world, settings.namespaces, settings.resync)
         self._watching = Watching(world, api.connection, settings.namespaces)
         self._leadership = Leadership(api, settings.lease, lambda: not self.alive())
-        gatherer = Gatherer(world, sources, settings.scrape_interval)
+        usage = PodUsage(api, settings.namespaces)
+        gatherer = Gatherer(world, sources, settings.scrape_interval, usage)
         judging = Judging(Targets(api, world), gatherer, metrics.errors.inc)
         self._loop = EvaluationLoop(
             world, gatherer, judging, self.publish, settings.interval, metrics.evaluation.observe

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from scalewarden.app.world import OPTIONAL, WATCHED, World
+from scalewarden.app.world import DISPENSABLE, OPTIONAL, TRIMMED, WATCHED, World
 from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS, Resource
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+FORBIDDEN = 403
 
 NOT_INSTALLED = (
     "waiting: this cluster does not know InferenceDeployments yet; `scalewarden crd | kubectl apply -f -` (or the Helm "
@@ -60,12 +61,21 @@ class Sync:
 
     async def _one(self, resource: Resource, namespace: str) -> None:
         try:
-            listing = await self.api.list(resource, namespace)
+            listing = await self.api.list(resource, namespace, keep=TRIMMED.get(resource))
         except ApiError as error:
             if error.not_found and resource in OPTIONAL:
                 return
+            if error.status == FORBIDDEN and resource in DISPENSABLE:
+                self._do_without(resource)
+                return
             raise
+        self.world.forbidden.discard(resource)
         self.world.replace(resource, listing, namespace)
+
+    def _do_without(self, resource: Resource) -> None:
+        if resource not in self.world.forbidden:
+            log.warning("%s cannot be listed, so facts from them are missing: the role lacks it", resource.plural)
+        self.world.forbidden.add(resource)
 
 
 def _is_about_us(error: ApiError) -> bool:

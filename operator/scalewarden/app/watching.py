@@ -73,10 +73,11 @@ class Watching:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry, id="login")(self._login)
         for resource in WATCHED:
+            if resource in self.world.forbidden:
+                continue  # the lists go on asking, so it is there once the role allows it
             handler = self._handler(resource, loop)
-            kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id=resource.plural)(
-                handler
-            )
+            name = f"{resource.plural}.{resource.group}"
+            kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id=name)(handler)
         return registry
 
     async def _login(self, **_: Any) -> kopf.AiohttpSession:

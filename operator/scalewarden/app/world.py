@@ -11,7 +11,10 @@ from scalewarden.sources.kuberesource import (
     DEPLOYMENTS,
     HPAS,
     INFERENCE_DEPLOYMENTS,
+    INFERENCE_POOLS,
     NAMESPACES,
+    NODES,
+    OLD_INFERENCE_POOLS,
     PODS,
     SCALE_FENCES,
     SCALED_OBJECTS,
@@ -19,15 +22,22 @@ from scalewarden.sources.kuberesource import (
     STATEFUL_SETS,
     Resource,
 )
+from scalewarden.sources.nodes import trimmed
 from scalewarden.sources.selectors import Selector
 
 Object = dict[str, Any]
 
 WATCHED = (
     INFERENCE_DEPLOYMENTS, SCALE_FENCES, DEPLOYMENTS, STATEFUL_SETS, HPAS, SCALED_OBJECTS, PODS, SERVICES, NAMESPACES,
+    NODES, INFERENCE_POOLS, OLD_INFERENCE_POOLS,
 )  # fmt: skip
-OPTIONAL = (SCALED_OBJECTS,)
+POOLS = (INFERENCE_POOLS, OLD_INFERENCE_POOLS)
+OPTIONAL = (SCALED_OBJECTS, *POOLS)
 """Kinds that a cluster may do without; they are watched from when they appear."""
+DISPENSABLE = (NODES, *POOLS)
+"""Kinds that the operator's role may not let it read: it does without their facts."""
+TRIMMED: Mapping[Resource, Callable[[Object], Object]] = {NODES: trimmed}
+"""Kinds of which only a part is kept: a node is 20 KiB, most of it the names of images."""
 
 JUDGED = (INFERENCE_DEPLOYMENTS, DEPLOYMENTS, STATEFUL_SETS, HPAS, SCALED_OBJECTS)
 """Kinds whose changed spec is judged at once, not at the next turn."""
@@ -87,11 +97,13 @@ class Store:
 class World:
     """What the operator knows of the cluster. clock gives monotonic seconds.
 
-    news is set when somebody changed what a service, its target or its autoscaler is asked to be.
+    news is set when somebody changed what a service, its target or its autoscaler is asked to be. forbidden are kinds
+    that the role does not let us list.
     """
 
     clock: Callable[[], float] = time.monotonic
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    forbidden: set[Resource] = field(default_factory=set)
     stores: dict[Resource, Store] = field(default_factory=lambda: {resource: Store() for resource in WATCHED})
 
     def __getitem__(self, resource: Resource) -> Store:
@@ -105,7 +117,7 @@ class World:
         old = self.get(resource, metadata.get("namespace", ""), metadata["name"])
         if resource in JUDGED and (old is None or old.get("spec") != obj.get("spec")):
             self.news.set()
-        store.put({"apiVersion": resource.api_version, "kind": resource.kind} | obj)
+        store.put({"apiVersion": resource.api_version, "kind": resource.kind} | kept(resource, obj))
 
     def drop(self, resource: Resource, obj: Object) -> None:
         """A deleted object."""
@@ -140,7 +152,17 @@ class World:
     def ages(self) -> dict[str, float]:
         """Seconds since the API server was last heard of each resource, by plural."""
         now = self.clock()
-        return {one.plural: now - store.heard for one, store in self.stores.items() if store.heard is not None}
+        ages: dict[str, float] = {}
+        for one, store in self.stores.items():
+            if store.heard is not None:  # two versions of one kind: that of the fresher one
+                ages[one.plural] = min(now - store.heard, ages.get(one.plural, float("inf")))
+        return ages
+
+
+def kept(resource: Resource, obj: Object) -> Object:
+    """The part of an object that is kept."""
+    trim = TRIMMED.get(resource)
+    return trim(obj) if trim else obj
 
 
 def _version(obj: Object) -> int:

@@ -16,14 +16,17 @@ from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.workload import Engine, EngineState, Replica, Routing, Target, Workload
 from scalewarden.signals import derived
 from scalewarden.signals.aggregate import service_signals
+from scalewarden.signals.cpu import NOT_READ, cpu_signals, service_cpu
 from scalewarden.signals.derive import Derived, derive
 from scalewarden.signals.engines import custom, detect_in_template, detect_on_page
 from scalewarden.signals.engines.table import EngineTable
+from scalewarden.signals.gateways import Gateway, gateway_waiting
 from scalewarden.signals.gpus.devices import NO_EXPORTER, Reader, pod_signals
 from scalewarden.signals.gpus.pages import Holder, exported
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Scrape
 from scalewarden.signals.stuck import is_stuck
+from scalewarden.sources.nodes import node_gpu
 from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
 from scalewarden.sources.workloads import child
 
@@ -44,7 +47,8 @@ class Facts:
     plural from discovery. replicas: its pods, without signals. scrapes: by (namespace, pod), oldest first, or why
     there are none. exporters: the scrapes of GPU exporters, by any name. autoscalers: those that act on the target.
     services: Service objects of the namespace. cold_start in seconds, where measured. scrape_interval in seconds;
-    measured from the scrapes where None.
+    measured from the scrapes where None. nodes: labels by name of the nodes that are known. cpu: rows of CPU usage by
+    (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
     """
 
     target: Object | None
@@ -56,6 +60,9 @@ class Facts:
     resource: str | None = None
     cold_start: float | None = None
     scrape_interval: float | None = None
+    nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
+    gateways: Sequence[Gateway] = ()
 
 
 def assemble(
@@ -89,7 +96,7 @@ def assemble(
         engine=engine,
         workload=workload,
         autoscalers=tuple(facts.autoscalers),
-        signals=_service(declared, found),
+        signals=_service(declared, facts, found, at),
         routing=_routing(spec, facts),
         objectives=spec.to_objectives(),
         thresholds=spec.to_thresholds(),
@@ -167,12 +174,15 @@ class _Replicas:
 
     def _replica(self, replica: Replica, reader: Reader) -> tuple[Replica, Derived]:
         holder = Holder(self.declared.namespace, replica.pod)
-        gpus = reader.gpus(holder, replica.gpus, mig=self.workload.mig_profile is not None)
+        node = node_gpu(self.facts.nodes.get(replica.node or "", {}))
+        sliced = self.workload.mig_profile is not None or (node is not None and node.mig_profile is not None)
+        gpus = reader.gpus(holder, replica.gpus, mig=sliced)
         said = self._derived(replica)
         limit = self._limit(replica, said)
         engine = {**said.signals, **self._declared_capacity()}
         signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu())}
-        found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit)
+        signals |= self._cpu(replica)
+        found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit, node_gpu=node)
         return replace(found, engine_state=self._state(found, said)), said
 
     def _derived(self, replica: Replica) -> Derived:
@@ -202,6 +212,11 @@ class _Replicas:
         stuck = is_stuck(replica, self.at, self.declared.spec.to_thresholds())
         return EngineState.STALLED if stuck else EngineState.OK
 
+    def _cpu(self, replica: Replica) -> dict[SignalName, Signal]:
+        spec = self.declared.spec
+        rows = self.facts.cpu.get((self.declared.namespace, replica.pod), NOT_READ)
+        return cpu_signals(rows, replica.cpu_requests, self.at, spec.to_thresholds(), spec.window)
+
     def _no_gpu(self) -> Absent:
         """Why a replica has no GPU signals."""
         if not self.facts.exporters:
@@ -210,11 +225,15 @@ class _Replicas:
         return causes[0] if len(causes) == len(self.facts.exporters) else NO_EXPORTER
 
 
-def _service(declared: InferenceDeployment, found: Sequence[tuple[Replica, Derived]]) -> dict[SignalName, Signal]:
+def _service(
+    declared: InferenceDeployment, facts: Facts, found: Sequence[tuple[Replica, Derived]], at: float
+) -> dict[SignalName, Signal]:
     """Signals of the replicas that serve, taken together."""
     spec = declared.spec
     serving = [said for replica, said in found if replica.ready]
     signals = service_signals(serving, spec.to_thresholds())
+    signals |= service_cpu(replica.signals for replica, _ in found if replica.ready)
+    signals[SignalName.GATEWAY_WAITING] = gateway_waiting(facts.gateways, at, spec.to_thresholds(), spec.window)
     return signals | derived.of_service(signals, spec.to_objectives())
 
 

@@ -29,7 +29,8 @@ class PodEndpoint:
 
     ip is the pod's own address: a Service address would answer from any replica. restarted_at is the start of
     its container in unix seconds, None when unknown; a source carries it along, counters are judged with it.
-    kind: an inference engine's pod, or a GPU exporter ("dcgm") whose page covers the pods of its node.
+    kind: an inference engine's pod, a GPU exporter ("dcgm") whose page covers the pods of its node, or a gateway in
+    front of engines.
     """
 
     namespace: str
@@ -40,12 +41,17 @@ class PodEndpoint:
     path: str = "/metrics"
     scheme: Literal["http", "https"] = "http"
     restarted_at: float | None = None
-    kind: Literal["engine", "dcgm"] = "engine"
+    kind: Literal["engine", "dcgm", "gateway"] = "engine"
 
     @property
     def key(self) -> PodKey:
         """Namespace and name of the pod."""
         return PodKey(self.namespace, self.pod)
+
+    @property
+    def exporter(self) -> bool:
+        """True where the page is about other pods."""
+        return self.kind not in ("engine", "gateway")
 
     @property
     def address(self) -> str:
@@ -74,7 +80,8 @@ class Collected:
     scrapes: by (namespace, pod), for every endpoint its window of scrapes, oldest first, or why there is none; plus
     exporters that the source found by itself. problems: what went wrong in *this* collection for an endpoint, also
     where an older window still stands. problem: what went wrong with the source as a whole (down, partial answer).
-    exporters: which keys of `scrapes` are GPU exporters.
+    exporters: which keys of `scrapes` are GPU exporters. cpu: by (namespace, pod), the kubelet's CPU rows of the pods,
+    from a source that has them.
     """
 
     at: float
@@ -82,6 +89,7 @@ class Collected:
     problems: Mapping[tuple[str, str], SourceError] = field(default_factory=dict)
     problem: SourceError | None = None
     exporters: frozenset[PodKey] = frozenset()
+    cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
 
     @property
     def exporter_scrapes(self) -> Mapping[str, Series]:

@@ -30,16 +30,16 @@ def engine_endpoint(pod: Object, declared: Metrics) -> PodEndpoint | None:
     workload = workload_of(pod)
     port = declared.port if isinstance(declared.port, int) else _engine_port(pod, declared.port, workload)
     annotated = child(pod, "metadata", "annotations").get(PATH_ANNOTATION)
-    return _endpoint(pod, port, declared.path or (workload.metrics_path if annotated is None else None))
+    return endpoint_of(pod, port, declared.path or (workload.metrics_path if annotated is None else None))
 
 
 def _engine_port(pod: Object, name: str | None, workload: Workload) -> int | None:
     """A port named for metrics before the one that the command line states; that before ports named for the API."""
     if name is not None:
-        return _named_ports(pod).get(name)
+        return named_ports(pod).get(name)
     if (annotated := _annotated_port(pod)) is not None:
         return annotated
-    for_metrics = (port for one, port in _named_ports(pod).items() if one in METRICS_PORTS[:2])
+    for_metrics = (port for one, port in named_ports(pod).items() if one in METRICS_PORTS[:2])
     if (named := next(for_metrics, None)) is not None:
         return named
     own = workload.metrics_port if workload.own_metrics_port else None
@@ -54,12 +54,13 @@ def is_gpu_exporter(pod: Object) -> bool:
 
 def exporter_endpoint(pod: Object) -> PodEndpoint | None:
     """Where a GPU exporter's pod is scraped; None while it has no address."""
-    return _endpoint(pod, _port(pod, None, EXPORTER_PORT), None, kind="dcgm")
+    return endpoint_of(pod, _port(pod, None, EXPORTER_PORT), None, kind="dcgm")
 
 
-def _endpoint(
-    pod: Object, port: int | None, path: str | None, kind: Literal["engine", "dcgm"] = "engine"
+def endpoint_of(
+    pod: Object, port: int | None, path: str | None, kind: Literal["engine", "dcgm", "gateway"] = "engine"
 ) -> PodEndpoint | None:
+    """The pod at this port; None while it has no address. A path that is not given is the annotated one."""
     metadata, ip = child(pod, "metadata"), child(pod, "status").get("podIP")
     if not ip or port is None:
         return None
@@ -79,7 +80,7 @@ def _endpoint(
 
 def _port(pod: Object, name: str | None, default: int) -> int | None:
     """The port of this name (None where the pod has none so named), else the annotated one, else the likeliest."""
-    named = _named_ports(pod)
+    named = named_ports(pod)
     if name is not None:
         return named.get(name)
     if (annotated := _annotated_port(pod)) is not None:
@@ -96,7 +97,8 @@ def _annotated_port(pod: Object) -> int | None:
     return None
 
 
-def _named_ports(pod: Object) -> dict[str, int]:
+def named_ports(pod: Object) -> dict[str, int]:
+    """Ports of all containers by name."""
     return _ports(children(child(pod, "spec"), "containers"))
 
 

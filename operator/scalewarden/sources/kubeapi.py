@@ -1,7 +1,7 @@
 """The Kubernetes API over one HTTP session: plain dictionaries in and out, every failure an `ApiError`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -106,14 +106,25 @@ class KubeApi:
                 return None
             raise
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
-        """Every object of a namespace (of all where it is empty), read in pages; `kind` is filled in."""
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        keep: Callable[[Object], Object] | None = None,
+    ) -> Listing:
+        """Every object of a namespace (of all where it is empty), read in pages; `kind` is filled in.
+
+        keep takes the part of each object that is wanted, so that no more than a page is ever held whole.
+        """
         items: list[Object] = []
         query = _selecting(labels, fields) | {"limit": str(PAGE)}
         while True:
             page = await self._send("GET", resource.path(namespace), query)
             kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-            items.extend(kind | item for item in page.get("items") or [])
+            items.extend(kind | (keep(item) if keep else item) for item in page.get("items") or [])
             following = page["metadata"].get("continue")
             if not following:
                 return Listing(tuple(items), page["metadata"].get("resourceVersion", ""))

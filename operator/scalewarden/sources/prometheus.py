@@ -45,7 +45,7 @@ class PrometheusSource:
 
     async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
         """Ask for what is new about the engines among `endpoints`; see MetricsSource."""
-        engines = frozenset(endpoint.key for endpoint in endpoints if endpoint.kind == "engine")
+        engines = frozenset(endpoint.key for endpoint in endpoints if not endpoint.exporter)
         self._asked = {key: at for key, at in self._asked.items() if key in engines}
         problem = await self._refresh(engines, now)
         self._targets.forget(engines, now)
@@ -118,7 +118,7 @@ class PrometheusSource:
             if cause:
                 problems[endpoint.key] = cause
                 scrapes[endpoint.key] = scrapes.get(endpoint.key) or absent_of(cause)
-        listed = frozenset(endpoint.key for endpoint in endpoints if endpoint.kind != "engine")
+        listed = frozenset(endpoint.key for endpoint in endpoints if endpoint.exporter)
         return Collected(now, scrapes, problems, problem, self._targets.exporters(best) | listed)
 
 
@@ -142,7 +142,7 @@ def _cause(endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None
 
 
 def _unknown(endpoint: PodEndpoint) -> SourceError:
-    if endpoint.kind != "engine":
+    if endpoint.exporter:
         hint = "check that the exporter maps GPUs to pods, and the labels namespace and pod of its scrape job"
         return _of_pod(endpoint, "has no GPU series of the judged pods from this exporter", hint)
     hint = "add a scrape job whose targets carry the labels namespace and pod, or set signals.source to Scrape"

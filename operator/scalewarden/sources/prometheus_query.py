@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scalewarden.signals.names import ENGINE, WANTED
+from scalewarden.signals.names import ENGINE, GATEWAY, WANTED
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import PodKey
 
 UP = "up"
+OWN = ENGINE | GATEWAY | {UP}
+"""Series that speak of the pod they were scraped at."""
 _EXPORTED = "exported_"
 _COPIES = ("job", "prometheus", "prometheus_replica", "replica", "cluster")
 
@@ -100,7 +102,7 @@ def _target(metric: Mapping[str, str], pods: frozenset[PodKey], labels: Labels) 
         return None
     instance = metric.get("instance", "")
     copy = tuple(metric.get(label, "") for label in _COPIES)
-    if metric["__name__"] in ENGINE or metric["__name__"] == UP:
+    if metric["__name__"] in OWN:
         return Target(about, instance, copy, exporter=False)
     return Target(own if own != about else PodKey("", instance), instance, copy, exporter=True)
 

@@ -63,7 +63,7 @@ class Targets:
     def best(self, endpoints: Sequence[PodEndpoint], now: float) -> dict[PodKey, Seen]:
         """For each pod and each exporter the one target that is read; exporters that are listed by their pod."""
         addresses = {endpoint.key: endpoint.address for endpoint in endpoints}
-        exporters = {endpoint.address: endpoint.key for endpoint in endpoints if endpoint.kind != "engine"}
+        exporters = {endpoint.address: endpoint.key for endpoint in endpoints if endpoint.exporter}
         grouped: dict[PodKey, dict[Target, Seen]] = defaultdict(dict)
         for target, seen in self._seen.items():
             key = exporters.get(target.instance, target.key) if target.exporter else target.key

@@ -78,7 +78,7 @@ class DirectScrape:
             at=clock(),
             scrapes={key: window.scrapes or absent_of(problems[key]) for key, window in self._windows.items()},
             problems=problems,
-            exporters=frozenset(key for key, endpoint in wanted.items() if endpoint.kind != "engine"),
+            exporters=frozenset(key for key, endpoint in wanted.items() if endpoint.exporter),
         )
 
     async def close(self) -> None:

@@ -1,0 +1,152 @@
+"""CPU of one pod: what it uses of what it asked for, and how often its limit stopped it.
+
+Two kinds of pages are read: the kubelet's (cAdvisor), with counters by container, and what metrics.k8s.io says, as
+cores that were measured elsewhere. Only containers that ask for CPU count, on both sides of the division. An engine
+polls a core even when idle and its tokenizers burn CPU with the request rate: CPU explains, it is no measure of load.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean
+
+from scalewarden.model.signal import Absent, Point, Reading, Signal, SignalName, Unit
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.signals.pages import Pages
+from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.signals.staleness import is_stale, stale
+
+USAGE = "container_cpu_usage_seconds_total"
+PERIODS = "container_cpu_cfs_periods_total"
+THROTTLED = "container_cpu_cfs_throttled_periods_total"
+CADVISOR: frozenset[str] = frozenset({USAGE, PERIODS, THROTTLED})
+"""The kubelet's series. They stand on its own page, so `instance` is the node's, not the pod's."""
+CORES = "metrics.k8s.io/cpu"
+"""Our name for what metrics.k8s.io says: cores by container."""
+
+NOT_READ = Absent("no source of CPU usage is read")
+NO_REQUEST = Absent("its containers do not ask for CPU")
+NO_LIMIT = Absent("no container has a CPU limit that could stop it")
+NO_THROTTLING = Absent("metrics.k8s.io does not tell; Prometheus does where it scrapes the kubelet's cAdvisor page")
+CPU = (SignalName.CPU_RATIO, SignalName.CPU_THROTTLED)
+
+_PAUSE = ("", "POD")  # rows of the whole pod's group and of its pause container: they would count twice
+
+
+def cpu_signals(
+    scrapes: Sequence[Scrape] | Absent,
+    requests: Mapping[str, float],
+    now: float,
+    limits: Thresholds,
+    window: float,
+) -> dict[SignalName, Signal]:
+    """Both signals of one pod at `now` (unix seconds), as fractions; CPU_RATIO is above 1 where it uses more.
+
+    scrapes hold rows of this pod only. requests are cores by container; under "" the pod asks as a whole.
+    """
+    if isinstance(scrapes, Absent):
+        return dict.fromkeys(CPU, scrapes)
+    pages = Pages.of(scrapes, now, window)
+    if not pages.scrapes:
+        return dict.fromkeys(CPU, NOT_READ)
+    if is_stale(pages.scrapes[-1].at, now, limits):
+        return dict.fromkeys(CPU, stale(limits))
+    ratio = _ratio(pages.last(limits["latencySpan"]), requests, now, limits)
+    return {SignalName.CPU_RATIO: ratio, SignalName.CPU_THROTTLED: _throttled(pages.last(limits["latencySpan"]))}
+
+
+def service_cpu(pods: Iterable[Mapping[SignalName, Signal]]) -> dict[SignalName, Signal]:
+    """Of the replicas that serve, together: the mean, Absent while any of them lacks its part."""
+    parts = list(pods)
+    return {name: _mean([part.get(name, NOT_READ) for part in parts]) for name in CPU}
+
+
+def _mean(parts: Sequence[Signal]) -> Signal:
+    readings = [part for part in parts if isinstance(part, Reading)]
+    if not readings:
+        return next((part for part in parts if isinstance(part, Absent)), Absent("no replica is ready"))
+    if len(readings) < len(parts):
+        return Absent("not measured on every ready replica")
+    return Reading(
+        value=fmean(reading.value for reading in readings),
+        unit=Unit.FRACTION,
+        at=min(reading.at for reading in readings),
+        source=readings[0].source,
+        window=min(reading.window for reading in readings),
+    )
+
+
+def _ratio(pages: Pages, requests: Mapping[str, float], now: float, limits: Thresholds) -> Signal:
+    asked = math.fsum(requests.values())
+    if not asked > 0:
+        return NO_REQUEST
+    counts: Callable[[str], bool] = (lambda _: True) if "" in requests else requests.__contains__
+    measured = any(scrape.named(CORES) for scrape in pages.scrapes)
+    points = _cores(pages, counts) if measured else _rates(pages, counts)
+    if not points:
+        return Absent("fewer than two samples of its CPU time") if _seen(pages) else NOT_READ
+    shares = tuple(Point(at, cores / asked) for at, cores, _ in points)
+    if is_stale(shares[-1].at, now, limits):
+        return stale(limits)
+    seconds = math.fsum(length for _, _, length in points)
+    value = shares[-1].value if measured else math.fsum(c * s for _, c, s in points) / seconds / asked
+    return Reading(value, Unit.FRACTION, shares[-1].at, CORES if measured else USAGE, seconds, shares)
+
+
+def _seen(pages: Pages) -> bool:
+    return any(scrape.named(USAGE) for scrape in pages.scrapes)
+
+
+def _cores(pages: Pages, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
+    """(at, cores, seconds) of what was measured elsewhere."""
+    found = ((scrape.at, _values(scrape.named(CORES), counts)) for scrape in pages.scrapes)
+    return [(at, math.fsum(values.values()), 0.0) for at, values in found if values]
+
+
+def _rates(pages: Pages, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
+    """(at, cores, seconds) between one page and the next."""
+    return [(at, gain / (at - start), at - start) for start, at, gain in _gains(pages, USAGE, counts)]
+
+
+def _gains(pages: Pages, name: str, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
+    """(start, at, gain) of a counter, containers summed; a container that began anew has counted from zero."""
+    having = [(scrape.at, values) for scrape in pages.scrapes if (values := _values(scrape.named(name), counts))]
+    steps = []
+    for (start, before), (at, after) in pairwise(having):
+        both = before.keys() & after.keys()
+        if both:
+            gain = math.fsum(after[one] - before[one] if after[one] >= before[one] else after[one] for one in both)
+            steps.append((start, at, gain))
+    return steps
+
+
+def _values(rows: Iterable[Sample], counts: Callable[[str], bool]) -> dict[str, float]:
+    """By container; two rows of one container (an old and a new group, two copies of a scrape) count once."""
+    found: dict[str, float] = {}
+    for row in rows:
+        container = row.labels.get("container", "")
+        if container not in _PAUSE and counts(container) and math.isfinite(row.value) and row.value >= 0:
+            found[container] = max(found.get(container, 0.0), row.value)
+    return found
+
+
+def _throttled(pages: Pages) -> Signal:
+    """Share of the scheduling periods in which the limit stopped a container; the worst container's."""
+    if any(scrape.named(CORES) for scrape in pages.scrapes):
+        return NO_THROTTLING
+    names = {row.labels.get("container", "") for scrape in pages.scrapes for row in scrape.named(PERIODS)}
+    shares = [share for name in names if (share := _share(pages, name)) is not None]
+    if not shares:
+        return NO_LIMIT if _seen(pages) else NOT_READ
+    value, at, seconds = max(shares)
+    return Reading(min(1.0, value), Unit.FRACTION, at, THROTTLED, seconds)
+
+
+def _share(pages: Pages, container: str) -> tuple[float, float, float] | None:
+    """(share, newest sample, seconds of data) of one container."""
+    periods, stopped = _gains(pages, PERIODS, container.__eq__), _gains(pages, THROTTLED, container.__eq__)
+    total = math.fsum(gain for _, _, gain in periods)
+    if not total or not stopped:
+        return None
+    seconds = math.fsum(at - start for start, at, _ in periods)
+    return math.fsum(gain for _, _, gain in stopped) / total, periods[-1][1], seconds
