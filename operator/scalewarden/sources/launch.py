@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from scalewarden.model.workload import Role
@@ -17,6 +18,8 @@ T = TypeVar("T")
 _LAST_PORT = 65535
 _LONGEST_NAME = 253
 _LONGEST_JSON = 4096
+_TELLING = ("image", "command", "args", "env", "envFrom")
+_LONGEST_KEPT = 32_768
 _ROLES = {
     "prefill": Role.PREFILL, "kv_producer": Role.PREFILL, "context": Role.PREFILL,
     "decode": Role.DECODE, "kv_consumer": Role.DECODE, "generation": Role.DECODE,
@@ -80,7 +83,21 @@ def started(container: Object) -> tuple[Started, ...]:
     """The engines that a container starts; none where no runtime is recognised.
 
     The command line tells before the image; without a known program the image's entry point gets the arguments.
+    The pods of one template say the same: the answer is kept for the next one.
     """
+    try:
+        text = json.dumps({name: container.get(name) for name in _TELLING}, default=str)
+    except (TypeError, ValueError, RecursionError):  # no JSON, so from no API server
+        return _started(container)
+    return _known(text) if len(text) <= _LONGEST_KEPT else _started(container)
+
+
+@lru_cache(maxsize=512)
+def _known(text: str) -> tuple[Started, ...]:
+    return _started(json.loads(text))
+
+
+def _started(container: Object) -> tuple[Started, ...]:
     found = tuple(_commands(container))
     if found:
         return found
@@ -122,7 +139,7 @@ def _program(launch: Launch, words: Sequence[str]) -> int | None:
     plain = [word.rsplit("/", 1)[-1] for word in words]
     for program in launch.programs:
         for start in range(len(words) - len(program) + 1):
-            if all(_is(word, wanted) for word, wanted in zip(plain[start:], program, strict=False)):
+            if all(_is(word, wanted) for word, wanted in zip(plain[start : start + len(program)], program, strict=True)):
                 return start + len(program)
     return None
 
@@ -145,10 +162,10 @@ def _off(one: Started, rule: Switch) -> str | None:
         return None
     if not all(one.env.unset(name) or truth_of(one.env.get(name)) is False for name in rule.at.env):
         return None
-    return f"`{rule.name}` is not set" if _known(one) else None
+    return f"`{rule.name}` is not set" if _all_literal(one) else None
 
 
-def _known(one: Started) -> bool:
+def _all_literal(one: Started) -> bool:
     """False where flags may hide in something that is not literal: `$EXTRA_ARGS`."""
     return not any(word.startswith(("$", "`")) for word in one.args)
 
