@@ -19,7 +19,8 @@ _LAST_PORT = 65535
 _LONGEST_NAME = 253
 _LONGEST_JSON = 4096
 _TELLING = ("image", "command", "args", "env", "envFrom")
-_LONGEST_KEPT = 32_768
+_LONGEST = 131_072
+"""Characters of what a container says about its start; nobody starts an engine with more."""
 _ROLES = {
     "prefill": Role.PREFILL, "kv_producer": Role.PREFILL, "context": Role.PREFILL,
     "decode": Role.DECODE, "kv_consumer": Role.DECODE, "generation": Role.DECODE,
@@ -89,10 +90,10 @@ def started(container: Object) -> tuple[Started, ...]:
         text = json.dumps({name: container.get(name) for name in _TELLING}, default=str)
     except (TypeError, ValueError, RecursionError):  # no JSON, so from no API server
         return _started(container)
-    return _known(text) if len(text) <= _LONGEST_KEPT else _started(container)
+    return _known(text) if len(text) <= _LONGEST else ()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _known(text: str) -> tuple[Started, ...]:
     return _started(json.loads(text))
 
@@ -139,7 +140,9 @@ def _program(launch: Launch, words: Sequence[str]) -> int | None:
     plain = [word.rsplit("/", 1)[-1] for word in words]
     for program in launch.programs:
         for start in range(len(words) - len(program) + 1):
-            if all(_is(word, wanted) for word, wanted in zip(plain[start : start + len(program)], program, strict=True)):
+            if all(
+                _is(word, wanted) for word, wanted in zip(plain[start : start + len(program)], program, strict=True)
+            ):
                 return start + len(program)
     return None
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-LONGEST = 65_536
+LONGEST = 16_384
 """Characters of a script that are read; what follows is not."""
 
 NAME = "[A-Za-z_][A-Za-z0-9_]*"

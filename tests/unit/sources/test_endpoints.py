@@ -39,6 +39,47 @@ def test_the_port(found: dict[str, Any], declared: Metrics, port: int) -> None:
     assert endpoint is not None and endpoint.port == port
 
 
+def started(*ports: dict[str, Any], image: str = "acme/llm", **container: Any) -> dict[str, Any]:
+    found = pod(*ports)
+    found["spec"]["containers"][1] |= {"image": image, **container}
+    return found
+
+
+TRITON = ("tritonserver", "--model-repository=/m")
+STARTED = [
+    ("a port that the command states",
+     started({"containerPort": 8000}, command=["vllm", "serve", "m", "--port", "8200"]), 8200, "/metrics"),
+    ("before a port named for the API",
+     started(HTTP, command=["vllm", "serve", "m", "--port=8200"]), 8200, "/metrics"),
+    ("a port named for metrics before it",
+     started(METRICS, command=["vllm", "serve", "m", "--port=8200"]), 9000, "/metrics"),
+    ("SGLang", started(command=["python", "-m", "sglang.launch_server"]), 30000, "/metrics"),
+    ("TGI", started(image="ghcr.io/huggingface/text-generation-inference:3"), 80, "/metrics"),
+    ("LMDeploy", started(command=["lmdeploy", "serve", "api_server", "m"]), 23333, "/metrics"),
+    ("llama.cpp", started(command=["/app/llama-server"]), 8080, "/metrics"),
+    ("trtllm-serve", started(HTTP, command=["trtllm-serve", "m"]), 8080, "/prometheus/metrics"),
+    ("NIM", started({"containerPort": 8000}, image="nvcr.io/nim/meta/llama:1"), 8000, "/v1/metrics"),
+    ("Triton's metrics have a port of their own",
+     started(HTTP, {"containerPort": 8001}, command=[*TRITON]), 8002, "/metrics"),
+    ("a Dynamo worker",
+     started(command=["python", "-m", "dynamo.vllm"],
+             env=[{"name": "DYN_SYSTEM_PORT", "value": "9090"}]), 9090, "/metrics"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "port", "path"), [case[1:] for case in STARTED], ids=[case[0] for case in STARTED])
+def test_where_a_runtime_serves_its_page(found: dict[str, Any], port: int, path: str) -> None:
+    endpoint = engine_endpoint(found, Metrics())
+    assert endpoint is not None and (endpoint.port, endpoint.path) == (port, path)
+
+
+def test_an_annotated_path_comes_before_the_runtimes() -> None:
+    found = started(command=["trtllm-serve", "m"])
+    found["metadata"]["annotations"]["prometheus.io/path"] = "/m"
+    endpoint = engine_endpoint(found, Metrics())
+    assert endpoint is not None and endpoint.path == "/m"
+
+
 def test_a_name_that_no_port_has_is_no_guess() -> None:
     assert engine_endpoint(pod(HTTP), Metrics(port="nope")) is None
 
