@@ -10,6 +10,7 @@ PAGES = (
     ("Conditions", "conditions.md", "the four conditions and their reasons"),
     ("Thresholds", "thresholds.md", "every line with its default, unit and source"),
     ("Signals", "signals.md", "canonical signals, and the series of engines and exporters behind them"),
+    ("Facts from the command line", "facts.md", "which flags and variables of an engine are read"),
     ("Events", "events.md", "when each is written, and on which object"),
     ("Custom resources", "crd.md", "every field"),
     ("Command line", "cli.md", "every command and option"),

@@ -7,7 +7,7 @@ from scalewarden.model.signal import SignalName, Unit
 from scalewarden.signals.canonical import UNITS
 from scalewarden.signals.freshness import REQUIRED
 from scalewarden.signals.gpus.dcgm import FRACTIONS, FRAMEBUFFER
-from tools.docs import signals_engines
+from tools.docs import signals_cluster, signals_engines
 from tools.docs.markdown import code, page, table
 
 MEANING: Mapping[SignalName, str] = {
@@ -85,8 +85,9 @@ These have a name and a unit, and are absent in this version."""
 
 def render() -> dict[Path, str]:
     """The page by its path."""
-    parts = (_INTRODUCTION, _meanings(), _FRESH, *signals_engines.parts(), _GPUS, _gpus(), _NOT_READ, _not_read())
-    return {Path("docs/reference/signals.md"): page("Signals", *parts)}
+    parts = (_INTRODUCTION, _meanings(), _FRESH, *signals_engines.parts(), _GPUS, _gpus())
+    rest = (*signals_cluster.parts(MEANING), _NOT_READ, _not_read())
+    return {Path("docs/reference/signals.md"): page("Signals", *parts, *rest)}
 
 
 def _meanings() -> str:
@@ -116,5 +117,5 @@ def _field(name: str, versions: str) -> str:
 
 
 def _not_read() -> str:
-    read = {*UNITS, *FRACTIONS, SignalName.FB_USED, SignalName.GPU_BUSY}
+    read = {*UNITS, *FRACTIONS, *signals_cluster.READ, SignalName.FB_USED, SignalName.GPU_BUSY}
     return table(("signal", "meaning"), [(code(name), MEANING[name]) for name in SignalName if name not in read])

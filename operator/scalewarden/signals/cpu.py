@@ -7,11 +7,13 @@ polls a core even when idle and its tokenizers burn CPU with the request rate: C
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
 from scalewarden.model.signal import Absent, Point, Reading, Signal, SignalName, Unit
 from scalewarden.model.thresholds import Thresholds
+from scalewarden.signals import windows
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.signals.staleness import is_stale, stale
@@ -82,30 +84,45 @@ def _ratio(pages: Pages, requests: Mapping[str, float], now: float, limits: Thre
         return NO_REQUEST
     counts: Callable[[str], bool] = (lambda _: True) if "" in requests else requests.__contains__
     measured = any(scrape.named(CORES) for scrape in pages.scrapes)
-    points = _cores(pages, counts) if measured else _rates(pages, counts)
-    if not points:
+    used = _measured(pages, counts) if measured else _counted(pages, counts)
+    if used is None:
         return Absent("fewer than two samples of its CPU time") if _seen(pages) else NOT_READ
-    shares = tuple(Point(at, cores / asked) for at, cores, _ in points)
-    if is_stale(shares[-1].at, now, limits):
+    if is_stale(used.at, now, limits):
         return stale(limits)
-    seconds = math.fsum(length for _, _, length in points)
-    value = shares[-1].value if measured else math.fsum(c * s for _, c, s in points) / seconds / asked
-    return Reading(value, Unit.FRACTION, shares[-1].at, CORES if measured else USAGE, seconds, shares)
+    series = tuple(Point(point.at, point.value / asked) for point in used.series)
+    return replace(used, value=used.value / asked, unit=Unit.FRACTION, series=series)
 
 
 def _seen(pages: Pages) -> bool:
     return any(scrape.named(USAGE) for scrape in pages.scrapes)
 
 
-def _cores(pages: Pages, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
-    """(at, cores, seconds) of what was measured elsewhere."""
+def _measured(pages: Pages, counts: Callable[[str], bool]) -> Reading | None:
+    """Cores as they were measured elsewhere: the newest."""
     found = ((scrape.at, _values(scrape.named(CORES), counts)) for scrape in pages.scrapes)
-    return [(at, math.fsum(values.values()), 0.0) for at, values in found if values]
+    points = tuple(Point(at, math.fsum(values.values())) for at, values in found if values)
+    if not points:
+        return None
+    return Reading(points[-1].value, Unit.COUNT, points[-1].at, CORES, points[-1].at - points[0].at, points)
 
 
-def _rates(pages: Pages, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
-    """(at, cores, seconds) between one page and the next."""
-    return [(at, gain / (at - start), at - start) for start, at, gain in _gains(pages, USAGE, counts)]
+def _counted(pages: Pages, counts: Callable[[str], bool]) -> Reading | None:
+    """Cores by counters: the mean over the pages. Containers stand apart, the kubelet stamps each with its own time."""
+    names = {row.labels.get("container", "") for scrape in pages.scrapes for row in scrape.named(USAGE)}
+    each = [steps for name in sorted(names) if counts(name) and (steps := _gains(pages, USAGE, name.__eq__))]
+    if not each:
+        return None
+    lengths = [math.fsum(at - start for start, at, _ in steps) for steps in each]
+    gains = [math.fsum(gain for _, _, gain in steps) for steps in each]
+    rates = [[Point(at, gain / (at - start)) for start, at, gain in steps] for steps in each]
+    return Reading(
+        value=math.fsum(gain / length for gain, length in zip(gains, lengths, strict=True)),
+        unit=Unit.COUNT,
+        at=min(steps[-1][1] for steps in each),
+        source=USAGE,
+        window=min(lengths),
+        series=windows.total(rates),
+    )
 
 
 def _gains(pages: Pages, name: str, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:

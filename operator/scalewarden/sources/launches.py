@@ -112,7 +112,7 @@ LAUNCHES: tuple[Launch, ...] = (
            facts=_SGLANG_FACTS | _DYNAMO, unverified=("8081",)),
     Launch("Dynamo", (("-m", "dynamo.trtllm*"),), (), 8081, own_port=True, switch=_DYNAMO_SWITCH,
            facts=_TRTLLM_FACTS | _DYNAMO | _DYNAMO_ROLE, unverified=("8081", "--disaggregation-mode")),
-    Launch("KServe", (("-m", "huggingfaceserver*"),), ("kserve/huggingfaceserver",), 8080,
+    Launch("KServe", (("-m", "huggingfaceserver*"),), ("huggingfaceserver",), 8080,
            facts=_VLLM_FACTS | {Fact.MODEL_NAME: At(("--model_name",)), Fact.PORT: At(("--http_port",))},
            switch=_VLLM_SWITCH),
     Launch("vLLM", (("vllm", "serve"), ("-m", "vllm.entrypoints*"), ("-m", "vllm")),
@@ -132,7 +132,8 @@ LAUNCHES: tuple[Launch, ...] = (
                Fact.PORT: At(("--port", "-p"), ("PORT",)),
            }, unverified=("PREFIX_CACHING",)),
     # Its metrics hang on return_perf_metrics and enable_iter_perf_stats in a file: not known from here.
-    Launch("TensorRTLLM", (("trtllm-serve",), ("-m", "tensorrt_llm.commands.serve")), ("tensorrt-llm",), 8000,
+    Launch("TensorRTLLM", (("trtllm-serve",), ("-m", "tensorrt_llm.commands.serve")),
+           ("tensorrt-llm", "tensorrt_llm", "trtllm"), 8000,
            path="/prometheus/metrics", facts=_TRTLLM_FACTS),
     Launch("Triton", (("tritonserver",), ("launch_triton_server.py",)), ("tritonserver",), 8002, own_port=True,
            facts={Fact.PORT: At(("--metrics-port",))},
@@ -150,7 +151,7 @@ LAUNCHES: tuple[Launch, ...] = (
                Fact.ROLE: At(("--role",)),
            }, switch=Switch("--disable-metrics", At(("--disable-metrics",)), needed=False)),
     # --slots opens a page, it is no number; --ctx-size is shared by all slots, so it is no sequence's limit.
-    Launch("llama.cpp", (("llama-server",), ("-m", "llama_cpp.server")), ("llama.cpp", "llama-cpp"), 8080,
+    Launch("llama.cpp", (("llama-server",), ("-m", "llama_cpp.server")), ("llama.cpp", "llama-cpp", "llamacpp"), 8080,
            facts={
                Fact.MAX_NUM_SEQS: At(("--parallel", "-np"), ("LLAMA_ARG_N_PARALLEL",)),
                Fact.MODEL_NAME: At(("--alias", "-a"), ("LLAMA_ARG_ALIAS",)),
@@ -171,7 +172,7 @@ LAUNCHES: tuple[Launch, ...] = (
            },
            unverified=("NIM_PIPELINE_PARALLEL_SIZE", "NIM_GPU_MEMORY_UTILIZATION", "NIM_ENABLE_KV_CACHE_REUSE")),
     # The agent of a Ray node serves the engines' series; flags stand in a Serve configuration that is not read.
-    Launch("Ray", (("ray", "start"), ("serve", "run")), ("rayproject/ray",), 8080, own_port=True,
+    Launch("Ray", (("ray", "start"), ("serve", "run")), ("rayproject/ray", "ray-llm"), 8080, own_port=True,
            facts={Fact.PORT: At(("--metrics-export-port",))}),
 )  # fmt: skip
 """In the order in which they are looked for: a Dynamo worker or KServe's server also runs vLLM."""
