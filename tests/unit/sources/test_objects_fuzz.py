@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scalewarden.errors import BadInput
+from scalewarden.model.crd_service import Metrics
 from scalewarden.model.snapshot import from_json, to_json
 from scalewarden.model.workload import Target
-from scalewarden.sources import objects
+from scalewarden.signals.gateways import PICKER
+from scalewarden.sources import gateways, nodes, objects, usage
+from scalewarden.sources.endpoints import engine_endpoint
 from scalewarden.sources.recording import load
 
 KEYS = ("metadata", "name", "labels", "annotations", "ownerReferences", "spec", "template", "containers", "command",
@@ -20,10 +23,14 @@ KEYS = ("metadata", "name", "labels", "annotations", "ownerReferences", "spec", 
         "scaleTargetRef", "kind", "metrics", "type", "resource", "pods", "target", "averageUtilization", "behavior",
         "scaleDown", "triggers", "metricType", "minReplicas", "status", "conditions", "containerStatuses", "phase",
         "restartCount", "state", "running", "startedAt", "lastTransitionTime", "creationTimestamp", "selector",
-        "sessionAffinity", "replicas", "scalewarden.dev/ignore", "nodeName")  # fmt: skip
+        "sessionAffinity", "replicas", "scalewarden.dev/ignore", "nodeName", "envFrom", "valueFrom", "initContainers",
+        "restartPolicy", "claims", "resourceClaims", "currentMetrics", "current", "policies", "fallback", "advanced",
+        "matchLabels", "endpointPickerRef", "extensionRef", "timestamp", "usage", "cpu", "ports", "containerPort",
+        "lastState", "terminated", "reason", "deletionTimestamp")  # fmt: skip
 WORDS = ("Resource", "Pods", "External", "cpu", "Ready", "True", "ScaledObject", "StatefulSet", "ClientIP", "sh",
          "-c", "--max-num-seqs", "64", "vllm serve m --max-num-seqs=$(X) '", "500m", "2026-11-21T23:00:00Z",
-         "llama-0")  # fmt: skip
+         "llama-0", "export A=1; [ x ] && A=2", "if x; then vllm serve -tp ${TP:-2}; fi", "$(A)", "Always",
+         "python -m sglang.launch_server", "--kv-transfer-config", '{"kv_role":1}', "Disabled")  # fmt: skip
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS))
 anything = st.recursive(
     scalars,
@@ -46,6 +53,12 @@ READERS: tuple[Callable[[Any], Any], ...] = (
     lambda one: objects.autoscalers_for(TARGET, [one, {**one, "kind": "ScaledObject"}]),
     lambda one: objects.routing_of([one], {"app": "llama"}),
     lambda one: objects.cold_start_of([one]),
+    nodes.trimmed,
+    lambda one: nodes.node_gpu(one.get("labels") if isinstance(one.get("labels"), dict) else {}),
+    lambda one: usage.scrape_of(one, 1e9),
+    lambda one: gateways.gateways_of([one], [one], [one], [one]),
+    lambda one: gateways.gateway_endpoint(gateways.GatewayPod(one, PICKER)),
+    lambda one: engine_endpoint({**one, "status": {"podIP": "10.0.0.1"}}, Metrics()),
 )
 
 
