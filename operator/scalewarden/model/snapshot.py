@@ -10,6 +10,7 @@ from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Point, Signal, SignalName
 from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.topology import Interconnect
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.model.workload import NEVER_READ, Engine, Replica, Routing, Target, Workload
 
@@ -63,7 +64,8 @@ class Snapshot:
     signals are service-wide (latency quantiles over summed buckets, gateway queue, total tokens/s).
     cold_start is the measured time (s) from a pod's creation to ready, None where never seen.
     sustainable_tps is tokens/s one replica can sustain, declared or learned. history is None offline.
-    window and scrape_interval are in seconds. intent is the change being judged, if any.
+    window and scrape_interval are in seconds. intent is the change being judged, if any. interconnect is the link
+    between the GPUs of a replica.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Snapshot:
     sustainable_tps: float | None = None
     intent: Intent | None = None
     history: History | None = None
+    interconnect: Interconnect = Interconnect()
 
     @property
     def ready(self) -> tuple[Replica, ...]:

@@ -93,6 +93,8 @@ CATALOGUE: Mapping[str, Threshold] = _define(
     ("batchLimitSensible", 16.0, Unit.SEQUENCES, "least batch limit at which a small batch is a finding", "ours"),
     ("framebufferFull", 0.85, _F, "framebuffer use that reads as full on a preallocating engine",
      "vLLM preallocates 0.90-0.92"),
+    ("linkBusy", 1e9, Unit.BYTES_PER_SECOND, "traffic of one GPU from which its replica is said to use the link",
+     "metric catalogue: about 1 GB/s under load"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName
+from scalewarden.model.topology import WHOLE, SliceShare
 
 NEVER_READ = Absent("no source was asked for it")
 
@@ -82,7 +83,8 @@ class Gpu:
     """One GPU or MIG slice held by a replica, with its own signals.
 
     uuid is the parent GPU's; a MIG slice is keyed by (uuid, gpu_instance). reports_kernel_utilization: an exporter
-    writes that number for it, whether or not it means anything there.
+    writes that number for it, whether or not it means anything there. share is the part of a whole GPU that it is,
+    None for a slice of unknown size.
     """
 
     uuid: str
@@ -91,6 +93,7 @@ class Gpu:
     model: str | None = None
     signals: Mapping[SignalName, Signal] = field(default_factory=dict)
     reports_kernel_utilization: bool = False
+    share: SliceShare | None = WHOLE
 
     def signal(self, name: SignalName) -> Signal:
         """The signal, or Absent with a cause; never a default number."""
