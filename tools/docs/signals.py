@@ -6,8 +6,8 @@ from pathlib import Path
 from scalewarden.model.signal import SignalName, Unit
 from scalewarden.signals.canonical import UNITS
 from scalewarden.signals.freshness import REQUIRED
-from scalewarden.signals.gpus.dcgm import FRACTIONS, FRAMEBUFFER
-from tools.docs import signals_cluster, signals_engines
+from scalewarden.signals.gpus.pages import UNITS as GPU_UNITS
+from tools.docs import signals_cluster, signals_engines, signals_gpus
 from tools.docs.markdown import code, page, table
 
 MEANING: Mapping[SignalName, str] = {
@@ -69,13 +69,6 @@ A sample is fresh up to max(`freshSeconds`, `freshIntervals` × the scrape inter
 `absentSeconds` on the signal is absent; between the two it is stale and holds a removal
 ([thresholds](thresholds.md))."""
 
-_GPUS = """\
-## Signals of GPUs
-
-From NVIDIA's dcgm-exporter. A GPU belongs to a replica by the labels `pod` and `namespace` (or `exported_pod` and
-`exported_namespace`). Under MIG a slice is known by its GPU and instance, and `kernel_utilization` is always absent:
-*not measured under MIG*. Fields beginning with `DCGM_FI_PROF_` need profiling metrics
-([switch them on](../guides/metrics-sources.md))."""
 
 _NOT_READ = """\
 ## Signals that no source reads yet
@@ -85,7 +78,8 @@ These have a name and a unit, and are absent in this version."""
 
 def render() -> dict[Path, str]:
     """The page by its path."""
-    parts = (_INTRODUCTION, _meanings(), _FRESH, *signals_engines.parts(), _GPUS, _gpus())
+    gpus = signals_gpus.parts(MEANING)
+    parts = (_INTRODUCTION, _meanings(), _FRESH, *signals_engines.parts(), *gpus)
     rest = (*signals_cluster.parts(MEANING), _NOT_READ, _not_read())
     return {Path("docs/reference/signals.md"): page("Signals", *parts, *rest)}
 
@@ -103,19 +97,6 @@ def _meaning(name: SignalName) -> str:
     return MEANING[name] + (" (required)" if name in REQUIRED else "")
 
 
-def _gpus() -> str:
-    rows = [(code(name), MEANING[name], "; ".join(_field(f.name, f.versions) for f in fields))
-            for name, fields in FRACTIONS.items()]  # fmt: skip
-    framebuffer = "; ".join(f"{code(one.used)} ÷ (used + free + reserved) ({one.versions})" for one in FRAMEBUFFER)
-    busy = (code(SignalName.GPU_BUSY), MEANING[SignalName.GPU_BUSY], "of the two")
-    memory = (code(SignalName.FB_USED), MEANING[SignalName.FB_USED], framebuffer)
-    return table(("signal", "meaning", "fields"), [*rows, memory, busy])
-
-
-def _field(name: str, versions: str) -> str:
-    return f"{code(name)} ({versions})" if versions else code(name)
-
-
 def _not_read() -> str:
-    read = {*UNITS, *FRACTIONS, *signals_cluster.READ, SignalName.FB_USED, SignalName.GPU_BUSY}
+    read = {*UNITS, *GPU_UNITS, *signals_gpus.DERIVED, *signals_cluster.READ}
     return table(("signal", "meaning"), [(code(name), MEANING[name]) for name in SignalName if name not in read])

@@ -5,9 +5,9 @@ CADVISOR stands apart: these rows are scraped at the kubelet, so they belong to 
 
 from scalewarden.signals import cpu, gateways
 from scalewarden.signals.engines import TABLES, custom
-from scalewarden.signals.gpus import dcgm
+from scalewarden.signals.gpus import NAMES as EXPORTER
 
 ENGINE: frozenset[str] = frozenset(name for table in TABLES.values() for name in table.names) | custom.NAMES
 GATEWAY: frozenset[str] = gateways.NAMES
 CADVISOR: frozenset[str] = cpu.CADVISOR
-WANTED: frozenset[str] = ENGINE | GATEWAY | dcgm.NAMES
+WANTED: frozenset[str] = ENGINE | GATEWAY | EXPORTER

@@ -13,6 +13,7 @@ from scalewarden.model.crd_spec import InferenceDeploymentSpec
 from scalewarden.model.intent import Intent
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
 from scalewarden.model.snapshot import History, Snapshot
+from scalewarden.model.topology import Interconnect, Link
 from scalewarden.model.workload import Engine, EngineState, Replica, Routing, Target, Workload
 from scalewarden.signals import derived
 from scalewarden.signals.aggregate import service_signals
@@ -21,11 +22,15 @@ from scalewarden.signals.derive import Derived, derive
 from scalewarden.signals.engines import custom, detect_in_template, detect_on_page
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.gateways import Gateway, gateway_waiting
-from scalewarden.signals.gpus.devices import NO_EXPORTER, Reader, pod_signals
+from scalewarden.signals.gpus import NAMES, nodes
+from scalewarden.signals.gpus.devices import Reader, pod_signals
+from scalewarden.signals.gpus.interconnect import interconnect
 from scalewarden.signals.gpus.pages import Holder, exported
+from scalewarden.signals.gpus.per_gpu import by_gpu
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Scrape
 from scalewarden.signals.stuck import is_stuck
+from scalewarden.sources.base import PodKey
 from scalewarden.sources.nodes import node_gpu
 from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
 from scalewarden.sources.workloads import child
@@ -82,6 +87,9 @@ def assemble(
     engine = _engine(spec, workload, facts, at)
     found = _Replicas(declared, facts, workload, engine, at).all()
     replicas = tuple(replica for replica, _ in found)
+    signals = _service(declared, facts, found, at)
+    held = [replica.gpus for replica in replicas if replica.ready]
+    signals |= by_gpu(signals[SignalName.GEN_TPS], held, workload)
     desired = desired_of(facts.target) if facts.target is not None else None
     target = _numbered(target_of(spec.target_ref.model_dump(by_alias=True), facts.resource), facts.target)
     if target.ordered:
@@ -96,7 +104,7 @@ def assemble(
         engine=engine,
         workload=workload,
         autoscalers=tuple(facts.autoscalers),
-        signals=_service(declared, facts, found, at),
+        signals=signals,
         routing=_routing(spec, facts),
         objectives=spec.to_objectives(),
         thresholds=spec.to_thresholds(),
@@ -106,7 +114,16 @@ def assemble(
         sustainable_tps=spec.baseline.sustainable_tps(workload.gpus_per_replica),
         intent=intent,
         history=history,
+        interconnect=_interconnect(spec, workload, facts, replicas),
     )
+
+
+def _interconnect(
+    spec: InferenceDeploymentSpec, workload: Workload, facts: Facts, replicas: Sequence[Replica]
+) -> Interconnect:
+    declared = None if spec.topology.interconnect == AUTO else Link(spec.topology.interconnect)
+    labels = [facts.nodes.get(replica.node or "", {}) for replica in replicas]
+    return interconnect(declared, workload, [replica.gpus for replica in replicas], spec.to_thresholds(), labels)
 
 
 def _numbered(target: Target, found: Object | None) -> Target:
@@ -164,25 +181,40 @@ class _Replicas:
     def all(self) -> tuple[tuple[Replica, Derived], ...]:
         """Each replica, and what was derived from its own pages."""
         spec = self.declared.spec
-        windows = [
-            Pages.of(series, self.at, spec.window)
-            for series in self.facts.exporters.values()
+        keys = {name: Holder(*key) for key in self._keys() for name in (str(key), key.pod)}
+        read = {
+            name: Pages.of(series, self.at, spec.window)
+            for name, series in self.facts.exporters.items()
             if not isinstance(series, Absent)
-        ]
-        reader = Reader(exported(windows), self.at, spec.to_thresholds())
+        }
+        own = [*self._own(), *((keys[name], pages) for name, pages in read.items() if name in keys)]
+        others = [pages for name, pages in read.items() if name not in keys]
+        reader = Reader(exported(others, own), self.at, spec.to_thresholds())
         return tuple(self._replica(replica, reader) for replica in self.facts.replicas)
+
+    def _own(self) -> list[tuple[Holder, Pages]]:
+        """The replicas' own pages, where they tell of GPUs: Triton's do, and those of an exporter beside the engine."""
+        return [
+            (Holder(*key), Pages.of(series, self.at, self.declared.spec.window))
+            for key in self._keys()
+            if not isinstance(series := self.facts.scrapes.get(key, NOT_SCRAPED), Absent)
+            and any(not NAMES.isdisjoint(scrape.names) for scrape in series)
+        ]
+
+    def _keys(self) -> list[PodKey]:
+        return [PodKey(self.declared.namespace, replica.pod) for replica in self.facts.replicas]
 
     def _replica(self, replica: Replica, reader: Reader) -> tuple[Replica, Derived]:
         holder = Holder(self.declared.namespace, replica.pod)
-        node = node_gpu(self.facts.nodes.get(replica.node or "", {}))
-        sliced = self.workload.mig_profile is not None or (node is not None and node.mig_profile is not None)
-        gpus = reader.gpus(holder, replica.gpus, mig=sliced)
+        labels = self.facts.nodes.get(replica.node or "", {})
+        gpus = reader.gpus(holder, replica.gpus, profile=self._profile(labels))
         said = self._derived(replica)
         limit = self._limit(replica, said)
         engine = {**said.signals, **self._declared_capacity()}
-        signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu())}
+        signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu(reader))}
+        signals |= by_gpu(signals[SignalName.GEN_TPS], [gpus], self.workload)
         signals |= self._cpu(replica)
-        found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit, node_gpu=node)
+        found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit, node_gpu=node_gpu(labels))
         return replace(found, engine_state=self._state(found, said)), said
 
     def _derived(self, replica: Replica) -> Derived:
@@ -217,12 +249,17 @@ class _Replicas:
         rows = self.facts.cpu.get((self.declared.namespace, replica.pod), NOT_READ)
         return cpu_signals(rows, replica.cpu_requests, self.at, spec.to_thresholds(), spec.window)
 
-    def _no_gpu(self) -> Absent:
+    def _profile(self, labels: Mapping[str, str]) -> str | None:
+        """The MIG profile that its pods get: as declared or asked for by name, else as their node is cut."""
+        declared = self.declared.spec.topology.mig_profile != AUTO
+        return self.workload.mig_profile if declared else self.workload.mig_profile or nodes.mig_profile(labels)
+
+    def _no_gpu(self, reader: Reader) -> Absent:
         """Why a replica has no GPU signals."""
-        if not self.facts.exporters:
-            return Absent("no GPU exporter is read")
         causes = [series for series in self.facts.exporters.values() if isinstance(series, Absent)]
-        return causes[0] if len(causes) == len(self.facts.exporters) else NO_EXPORTER
+        if reader.said.kinds or len(causes) < len(self.facts.exporters):
+            return reader.no_gpu()
+        return causes[0] if causes else Absent("no GPU exporter is read")
 
 
 def _service(

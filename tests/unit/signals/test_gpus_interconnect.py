@@ -97,6 +97,10 @@ def test_a_node_label_speaks_where_no_exporter_does():
     assert result.evidence.startswith("label nvidia.com/gpu.product NVIDIA-H100-80GB-HBM3")
 
 
+def test_a_node_whose_gpus_are_cut_leaves_no_link():
+    assert found([], labels=({nodes.PRODUCT: "NVIDIA-H100-80GB-HBM3-MIG-3g.40gb"},)).kind is Link.NONE
+
+
 def test_the_line_can_be_moved():
     limits = Thresholds({"linkBusy": 1e10})
     assert interconnect(None, TP4, [gpus(nvlink=(5e9,))], limits).kind is Link.UNKNOWN

@@ -140,6 +140,8 @@ PRODUCT = "NVIDIA-A100-SXM4-40GB"
         ({nodes.PRODUCT: PRODUCT, nodes.CONFIG: "all-1g.5gb"}, PRODUCT, "1g.5gb"),
         ({nodes.PRODUCT: PRODUCT, nodes.CONFIG: "all-1g.5gb", nodes.STRATEGY: "single"}, PRODUCT, "1g.5gb"),
         ({nodes.PRODUCT: PRODUCT, nodes.CONFIG: "all-1g.5gb", nodes.STRATEGY: "mixed"}, PRODUCT, None),
+        ({nodes.CONFIG: "all-1g.5gb", nodes.STATE: "success"}, None, "1g.5gb"),
+        ({nodes.CONFIG: "all-1g.5gb", nodes.STATE: "failed"}, None, None),
         ({nodes.CONFIG: "all-disabled"}, None, None),
         ({nodes.CONFIG: "all-balanced"}, None, None),
         ({"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}, "AMD_Instinct_MI300X_OAM", None),

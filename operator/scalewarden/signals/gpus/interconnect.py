@@ -1,7 +1,7 @@
 """The link between the GPUs of one replica: as declared, else by what flows over it, else by the product's name."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
@@ -20,7 +20,7 @@ def interconnect(
     workload: Workload,
     gpus: Sequence[Sequence[Gpu]],
     limits: Thresholds,
-    labels: Iterable[Mapping[str, str]] = (),
+    labels: Sequence[Mapping[str, str]] = (),
 ) -> Interconnect:
     """How the GPUs of a replica reach each other.
 
@@ -29,12 +29,15 @@ def interconnect(
     if declared is not None:
         return Interconnect(declared, "declared in spec.topology.interconnect")
     devices = [gpu for one in gpus for gpu in one]
-    found = _alone(workload, gpus, devices) or _by_traffic(workload, devices, limits)
+    found = _alone(workload, gpus, labels) or _by_traffic(workload, devices, limits)
     return found or _by_name(devices, labels) or Interconnect(Link.UNKNOWN, "no traffic and no product name is known")
 
 
-def _alone(workload: Workload, gpus: Sequence[Sequence[Gpu]], devices: Sequence[Gpu]) -> Interconnect | None:
-    if workload.mig_profile or any(_mig(gpu) for gpu in devices):
+def _alone(
+    workload: Workload, gpus: Sequence[Sequence[Gpu]], labels: Sequence[Mapping[str, str]]
+) -> Interconnect | None:
+    cut = any(_mig(gpu) for one in gpus for gpu in one) or any(map(nodes.mig_profile, labels))
+    if workload.mig_profile or cut:
         return Interconnect(Link.NONE, "MIG slices have neither NVLink nor peer-to-peer traffic")
     count = max(workload.gpus_per_replica or 0, *(len(one) for one in gpus), 0)
     return Interconnect(Link.NONE, "a replica holds one GPU") if count == 1 else None
@@ -67,7 +70,7 @@ def _peak(devices: Sequence[Gpu], name: SignalName) -> tuple[float, str] | None:
     return max(peaks, default=None)
 
 
-def _by_name(devices: Sequence[Gpu], labels: Iterable[Mapping[str, str]]) -> Interconnect | None:
+def _by_name(devices: Sequence[Gpu], labels: Sequence[Mapping[str, str]]) -> Interconnect | None:
     models = sorted({gpu.model for gpu in devices if gpu.model})
     products = sorted({product for one in labels if (product := nodes.product(one))})
     named = [*((one, "product name") for one in models), *((one, f"label {nodes.PRODUCT}") for one in products)]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from scalewarden.signals.gpus.mig import profile_of
 
 PRODUCT, STRATEGY, CONFIG = "nvidia.com/gpu.product", "nvidia.com/mig.strategy", "nvidia.com/mig.config"
+STATE = "nvidia.com/mig.config.state"
 _AMD_PRODUCT = "amd.com/gpu.product-name"
 _SLICED = re.compile(r"-MIG-(?P<profile>[0-9a-z.+]+)", re.IGNORECASE)
 _SHARED = re.compile(r"-SHARED$", re.IGNORECASE)
@@ -32,7 +33,8 @@ def mig_profile(labels: Mapping[str, str]) -> str | None:
     if found and profile_of(found["profile"]):
         return found["profile"].lower()
     config = labels.get(CONFIG, "")
-    if labels.get(STRATEGY, "single") != "single" or not config.startswith(_ALL):
+    done = labels.get(STATE, "success") == "success"
+    if not done or labels.get(STRATEGY, "single") != "single" or not config.startswith(_ALL):
         return None
     profile = config.removeprefix(_ALL)
     return profile if profile_of(profile) else None

@@ -1,35 +1,40 @@
-"""Pages of dcgm-exporters as fractions by device and holder, whatever their spelling and unit."""
+"""Pages of GPU exporters as values by device, signal and holder, whatever their spelling and unit."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scalewarden.model.signal import Point, SignalName
-from scalewarden.signals.gpus.dcgm import FRACTIONS, FRAMEBUFFER, Field, Framebuffer, is_blank
+from scalewarden.model.signal import Point, SignalName, Unit
+from scalewarden.signals.gpus import EXPORTERS
+from scalewarden.signals.gpus.labels import Device, Holder, first_of, same
+from scalewarden.signals.gpus.table import ExporterKind, ExporterTable, Row
+from scalewarden.signals.gpus.values import OVERSHOOT, Key, Keys, Part
 from scalewarden.signals.pages import Pages
-from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.signals.sample import Sample
 
-_DRIVER_OF_47 = "DCGM_FI_SYSTEM_DRIVER_VERSION"
-_OVERSHOOT = 1.1  # profiling counters read slightly above 1 at times
+__all__ = ["UNITS", "Device", "Exported", "Holder", "Seen", "Spelling", "exported", "points", "same"]
+
+UNITS: Mapping[SignalName, Unit] = {
+    row.signal: Unit.BYTES_PER_SECOND if row.signal in (SignalName.NVLINK_BPS, SignalName.PCIE_BPS) else Unit.FRACTION
+    for table in EXPORTERS
+    for row in table.rows
+}
+"""The signals that an exporter can give of a device, with their unit."""
+
+_CEILING: Mapping[SignalName, float] = {SignalName.NVLINK_BPS: 1e13, SignalName.PCIE_BPS: 3e11}
+"""More bytes/s than any link carries both ways (NVLink 5: 1.8e12; PCIe 6 x16: 2.6e11): such a value is no rate."""
 
 
-class Device(NamedTuple):
-    """A GPU, or a slice of one: `uuid` is always the whole GPU's, `instance` the slice's id."""
+class Spelling(NamedTuple):
+    """One spelling of a signal: `rank` orders them, the one to be believed first; `source` are its series."""
 
-    uuid: str
-    instance: str | None = None
-
-
-class Holder(NamedTuple):
-    """The pod that an exporter says holds a device; the namespace may be empty."""
-
-    namespace: str
-    pod: str
+    rank: int
+    source: str
 
 
 class Seen(NamedTuple):
-    """One value (fraction) of a device, held by `holder`, None where the exporter names no pod."""
+    """One value of a device, in its signal's unit, held by `holder`, None where the exporter names no pod."""
 
     at: float
     holder: Holder | None
@@ -40,124 +45,112 @@ class Seen(NamedTuple):
 class Exported:
     """What exporters say.
 
-    values: by device, signal and series name, newest spelling first. labels: the newest of each device. held: the
-    pods that hold a device. kernel: GPUs with a kernel utilization, whatever it is worth there. unscaled: names
-    whose unit the page does not tell.
+    values: by device, signal and spelling. models and profiles: the newest of each device. kinds: which exporters tell
+    of a device. held: the pods that hold a device. kernel: GPUs with a kernel utilization, whatever it is worth there.
+    unscaled: series whose unit the page does not tell.
     """
 
-    values: Mapping[Device, Mapping[SignalName, Mapping[str, list[Seen]]]] = field(default_factory=dict)
-    labels: Mapping[Device, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[Device, Mapping[SignalName, Mapping[Spelling, list[Seen]]]] = field(default_factory=dict)
+    kinds: Mapping[Device, frozenset[ExporterKind]] = field(default_factory=dict)
+    models: Mapping[Device, str] = field(default_factory=dict)
+    profiles: Mapping[Device, str] = field(default_factory=dict)
     held: Mapping[Device, frozenset[Holder]] = field(default_factory=dict)
     kernel: frozenset[str] = frozenset()
     unscaled: frozenset[str] = frozenset()
 
     @property
     def sliced(self) -> frozenset[str]:
-        """GPUs in MIG mode."""
-        return frozenset(device.uuid for device in self.labels if device.instance is not None)
+        """GPUs that are cut."""
+        return frozenset(device.uuid for device in self.kinds if device.instance is not None)
+
+    def tables(self, device: Device) -> tuple[ExporterTable, ...]:
+        """The exporters that tell of a device, the one to be believed first."""
+        kinds = self.kinds.get(device, frozenset())
+        return tuple(table for table in EXPORTERS if table.kind in kinds)
 
 
-def exported(exporters: Iterable[Pages]) -> Exported:
-    """Read the pages of all exporters."""
+def exported(exporters: Iterable[Pages], own: Iterable[tuple[Holder, Pages]] = ()) -> Exported:
+    """Read the pages of all exporters. own: pages that a pod serves itself, with the pod: what names no pod there is
+    about that pod."""
     reader = _Reader()
     for pages in exporters:
-        reader.read(pages)
-    held = {device: frozenset(holders) for device, holders in reader.held.items()}
-    return Exported(reader.values, reader.labels, held, frozenset(reader.kernel), frozenset(reader.unscaled))
+        reader.read(pages, None)
+    for holder, pages in own:
+        reader.read(pages, holder)
+    return reader.exported()
 
 
 class _Reader:
     """Collects while pages are read."""
 
     def __init__(self) -> None:
-        self.values: dict[Device, dict[SignalName, dict[str, list[Seen]]]] = {}
-        self.labels: dict[Device, Mapping[str, str]] = {}
+        self.values: dict[Device, dict[SignalName, dict[Spelling, list[Seen]]]] = {}
+        self.kinds: dict[Device, set[ExporterKind]] = {}
+        self.models: dict[Device, tuple[float, str]] = {}
+        self.profiles: dict[Device, tuple[float, str]] = {}
         self.held: dict[Device, set[Holder]] = {}
         self.kernel: set[str] = set()
         self.unscaled: set[str] = set()
 
-    def read(self, pages: Pages) -> None:
-        for signal, fields in FRACTIONS.items():
-            for one in fields:
-                self._fractions(pages, signal, one)
-        for memory in FRAMEBUFFER:
-            self._framebuffer(pages, memory)
+    def exported(self) -> Exported:
+        return Exported(
+            self.values,
+            {device: frozenset(kinds) for device, kinds in self.kinds.items()},
+            {device: model for device, (_, model) in self.models.items()},
+            {device: profile for device, (_, profile) in self.profiles.items()},
+            {device: frozenset(holders) for device, holders in self.held.items()},
+            frozenset(self.kernel),
+            frozenset(self.unscaled),
+        )
+
+    def read(self, pages: Pages, owner: Holder | None) -> None:
+        rank = 0
+        for table in EXPORTERS:
+            there = any(not table.names.isdisjoint(scrape.names) for scrape in pages.scrapes)
+            keys = Keys(table, owner)
+            for row in table.rows:
+                for one in row.fields:
+                    rank += 1
+                    if there:
+                        self._values(row, rank, Part(pages, table, one, keys))
+            if there:
+                self._identities(pages, keys)
+
+    def _values(self, row: Row, rank: int, part: Part) -> None:
+        if not part.here:
+            return
+        if row.signal is SignalName.KERNEL_UTILIZATION and part.table.mig:
+            self.kernel |= {key.device.uuid for _, key, _ in part.values(1.0)}
+        scale = part.scale()
+        if scale is None:
+            self.unscaled.add(part.field.names[0])
+            return
+        spelling = Spelling(rank, part.source)
+        for at, (device, holder), value in part.values(scale):
+            if 0 <= value <= _CEILING.get(row.signal, OVERSHOOT):
+                shown = min(1.0, value) if UNITS[row.signal] is Unit.FRACTION else value
+                names = self.values.setdefault(device, {}).setdefault(row.signal, {})
+                names.setdefault(spelling, []).append(Seen(at, holder, shown))
+
+    def _identities(self, pages: Pages, keys: Keys) -> None:
+        """A pod keeps its devices, so any page may say what it holds; labels are those of the newest page."""
+        seen: set[int] = set()
         for scrape in reversed(pages.scrapes):
-            self._identities(scrape)
+            for name in keys.table.names.intersection(scrape.names):
+                for sample in scrape.named(name):
+                    if id(sample.labels) not in seen and (key := keys.of(sample)):
+                        self._identity(key, sample, scrape.at, keys.table)
+                    seen.add(id(sample.labels))
 
-    def _fractions(self, pages: Pages, signal: SignalName, one: Field) -> None:
-        scale = _scale(pages, one)
-        for scrape in pages.scrapes:
-            for sample in _valued(scrape, one.name):
-                device = device_of(sample)
-                if signal is SignalName.KERNEL_UTILIZATION:
-                    self.kernel.add(device.uuid)
-                if scale is None:
-                    self.unscaled.add(one.name)
-                    continue
-                self._add(device, signal, one.name, scrape.at, holder_of(sample), sample.value * scale)
-
-    def _framebuffer(self, pages: Pages, one: Framebuffer) -> None:
-        for scrape in pages.scrapes:
-            free, reserved = (_by_device(scrape, name) for name in (one.free, one.reserved))
-            for sample in _valued(scrape, one.used):
-                device = device_of(sample)
-                total = sample.value + free.get(device, math.nan) + reserved.get(device, 0.0)
-                if total > 0:
-                    self._add(device, SignalName.FB_USED, one.used, scrape.at, holder_of(sample), sample.value / total)
-
-    def _add(
-        self, device: Device, signal: SignalName, name: str, at: float, holder: Holder | None, value: float
-    ) -> None:
-        if 0 <= value <= _OVERSHOOT:
-            names = self.values.setdefault(device, {}).setdefault(signal, {})
-            names.setdefault(name, []).append(Seen(at, holder, min(1.0, value)))
-
-    def _identities(self, scrape: Scrape) -> None:
-        """Labels are those of the newest page; a pod keeps its devices, so any page may say what it holds."""
-        for sample in scrape.samples:
-            device, holder = device_of(sample), holder_of(sample)
-            self.labels.setdefault(device, sample.labels)
-            if holder is not None:
-                self.held.setdefault(device, set()).add(holder)
-
-
-def _valued(scrape: Scrape, name: str) -> Iterator[Sample]:
-    return (sample for sample in scrape.named(name) if not is_blank(sample.value))
-
-
-def _by_device(scrape: Scrape, name: str) -> dict[Device, float]:
-    """The largest value by device: shared GPUs have a row a process beside the device's own."""
-    found: dict[Device, float] = {}
-    for sample in _valued(scrape, name):
-        device = device_of(sample)
-        found[device] = max(found.get(device, sample.value), sample.value)
-    return found
-
-
-def _scale(pages: Pages, one: Field) -> float | None:
-    """What makes a fraction of the field's values. A name that was percent in one release and a ratio in the next is
-    percent if any value is above 1, a ratio if the page carries the newer release's driver label, else unknown."""
-    if not one.ambiguous:
-        return one.scale
-    samples = [sample for scrape in pages.scrapes for sample in _valued(scrape, one.name)]
-    if any(sample.value > _OVERSHOOT for sample in samples):
-        return 0.01
-    return 1.0 if any(_DRIVER_OF_47 in sample.labels for sample in samples) else None
-
-
-def device_of(sample: Sample) -> Device:
-    """Which device a sample is of."""
-    return Device(sample.labels.get("UUID", ""), sample.labels.get("GPU_I_ID") or None)
-
-
-def holder_of(sample: Sample) -> Holder | None:
-    """The workload's pod: under `exported_pod` where Prometheus kept `pod` for the exporter's own."""
-    labels = sample.labels
-    for prefix in ("exported_", ""):
-        if labels.get(f"{prefix}pod"):
-            return Holder(labels.get(f"{prefix}namespace", ""), labels[f"{prefix}pod"])
-    return None
+    def _identity(self, key: Key, sample: Sample, at: float, table: ExporterTable) -> None:
+        device, holder = key
+        self.kinds.setdefault(device, set()).add(table.kind)
+        if holder is not None:
+            self.held.setdefault(device, set()).add(holder)
+        for labels, known in ((table.who.model, self.models), (table.who.profile, self.profiles)):
+            text = first_of(sample.labels, labels)
+            if text:
+                known[device] = max(known.get(device, (at, text)), (at, text))
 
 
 def points(seen: Iterable[Seen], holder: Holder | None) -> tuple[Point, ...]:
@@ -176,8 +169,3 @@ def points(seen: Iterable[Seen], holder: Holder | None) -> tuple[Point, ...]:
 
 def _of(one: Seen, holder: Holder | None) -> bool:
     return holder is not None and one.holder is not None and same(one.holder, holder)
-
-
-def same(exported_as: Holder, holder: Holder) -> bool:
-    """True where an exporter's labels mean this pod; some leave the namespace out."""
-    return exported_as.pod == holder.pod and exported_as.namespace in ("", holder.namespace)
