@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from scalewarden.errors import SourceError
 from scalewarden.model.signal import Absent
+from scalewarden.signals.gpus.table import ExporterKind
 from scalewarden.signals.sample import Scrape
 
 
@@ -29,7 +30,7 @@ class PodEndpoint:
 
     ip is the pod's own address: a Service address would answer from any replica. restarted_at is the start of
     its container in unix seconds, None when unknown; a source carries it along, counters are judged with it.
-    kind: an inference engine's pod, a GPU exporter ("dcgm") whose page covers the pods of its node, or a gateway in
+    kind: an inference engine's pod, which GPU exporter it is, whose page covers the pods of its node, or a gateway in
     front of engines.
     """
 
@@ -41,7 +42,7 @@ class PodEndpoint:
     path: str = "/metrics"
     scheme: Literal["http", "https"] = "http"
     restarted_at: float | None = None
-    kind: Literal["engine", "dcgm", "gateway"] = "engine"
+    kind: Literal["engine", "gateway"] | ExporterKind = "engine"
 
     @property
     def key(self) -> PodKey:

@@ -1,10 +1,13 @@
 """Where pods serve their metrics pages: as declared, as annotated, or as their ports are named."""
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from scalewarden.model.crd_service import Metrics
 from scalewarden.model.workload import Workload
+from scalewarden.signals.gpus import EXPORTERS
+from scalewarden.signals.gpus.table import ExporterKind
 from scalewarden.sources.base import PodEndpoint
 from scalewarden.sources.pods import replica_of
 from scalewarden.sources.tree import child, children
@@ -17,9 +20,21 @@ PORT_ANNOTATION, PATH_ANNOTATION, SCHEME_ANNOTATION = (
 )  # fmt: skip
 METRICS_PORTS = ("metrics", "http-metrics", "http", "http1", "server")
 """Names of ports that serve the page, the likeliest first."""
-ENGINE_PORT, EXPORTER_PORT = 8000, 9400
+ENGINE_PORT = 8000
 _LAST_PORT = 65535
-_EXPORTERS = (("app.kubernetes.io/name", "dcgm-exporter"), ("app", "nvidia-dcgm-exporter"), ("app", "dcgm-exporter"))
+_NAME = "app.kubernetes.io/name"
+_EXPORTERS: tuple[tuple[str, str, ExporterKind], ...] = (
+    (_NAME, "dcgm-exporter", "dcgm"),
+    (_NAME, "gke-managed-dcgm-exporter", "dcgm"),
+    ("app", "nvidia-dcgm-exporter", "dcgm"),
+    ("app", "dcgm-exporter", "dcgm"),
+    ("app", "*-amdgpu-metrics-exporter", "amd"),  # the chart puts the release's name in front
+    ("app", "amdgpu-metrics-exporter", "amd"),
+    (_NAME, "habana-metric-exporter-ds", "gaudi"),
+    (_NAME, "habana-ai-metric-exporter-ds", "gaudi"),  # as its operator names the DaemonSet; not seen as a label
+    (_NAME, "nvidia-gpu-exporter", "nvidia-smi"),
+)
+_PORTS = {table.kind: table.port for table in EXPORTERS if table.port is not None}
 
 
 def engine_endpoint(pod: Object, declared: Metrics) -> PodEndpoint | None:
@@ -46,19 +61,25 @@ def _engine_port(pod: Object, name: str | None, workload: Workload) -> int | Non
     return workload.stated_port or own or _port(pod, None, workload.metrics_port or ENGINE_PORT)
 
 
-def is_gpu_exporter(pod: Object) -> bool:
-    """True for a pod of NVIDIA's DCGM exporter, by the labels that its charts give."""
+def exporter_kind(pod: Object) -> ExporterKind | None:
+    """Which GPU exporter a pod is, by the labels that charts give; None for any other pod."""
     labels = child(pod, "metadata", "labels")
-    return any(labels.get(key) == value for key, value in _EXPORTERS)
+    return next((kind for key, value, kind in _EXPORTERS if fnmatchcase(str(labels.get(key, "")), value)), None)
+
+
+def is_gpu_exporter(pod: Object) -> bool:
+    """True for a pod of a GPU exporter."""
+    return exporter_kind(pod) is not None
 
 
 def exporter_endpoint(pod: Object) -> PodEndpoint | None:
-    """Where a GPU exporter's pod is scraped; None while it has no address."""
-    return endpoint_of(pod, _port(pod, None, EXPORTER_PORT), None, kind="dcgm")
+    """Where a GPU exporter's pod is scraped; None while it has no address. An unknown one is asked as DCGM's."""
+    kind = exporter_kind(pod) or "dcgm"
+    return endpoint_of(pod, _port(pod, None, _PORTS[kind]), None, kind=kind)
 
 
 def endpoint_of(
-    pod: Object, port: int | None, path: str | None, kind: Literal["engine", "dcgm", "gateway"] = "engine"
+    pod: Object, port: int | None, path: str | None, kind: Literal["engine", "gateway"] | ExporterKind = "engine"
 ) -> PodEndpoint | None:
     """The pod at this port; None while it has no address. A path that is not given is the annotated one."""
     metadata, ip = child(pod, "metadata"), child(pod, "status").get("podIP")

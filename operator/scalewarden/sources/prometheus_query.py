@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scalewarden.signals import gpus
 from scalewarden.signals.names import ENGINE, GATEWAY, WANTED
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import PodKey
 
 UP = "up"
-OWN = ENGINE | GATEWAY | {UP}
-"""Series that speak of the pod they were scraped at."""
+OWN = ENGINE | GATEWAY | gpus.OWN | {UP}
+"""Series that speak of the pod they were scraped at; Triton's of its GPUs too."""
 _EXPORTED = "exported_"
 _COPIES = ("job", "prometheus", "prometheus_replica", "replica", "cluster")
 

@@ -9,6 +9,7 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.duration import LATEST, unix_seconds
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.workload import Gpu, Replica
+from scalewarden.signals.gpus.table import KINDS
 from scalewarden.sources.objects import replica_of
 from scalewarden.sources.workloads import child
 from scalewarden.sources.yaml_document import Document, keys_of
@@ -18,7 +19,6 @@ _REPLICA_KEYS = ("pod", "source", "ready", "readySince", "node", "gpus")
 _GPU_KEYS = ("uuid", "migProfile", "gpuInstance", "model")
 _EXPORTER_KEYS = ("source", "kind")
 _INTENT_KEYS = ("from", "to", "actor", "path", "identity")
-_EXPORTERS = ("dcgm",)
 
 
 class RecordingFile:
@@ -124,8 +124,8 @@ class RecordingFile:
         found = []
         for index, entry in enumerate(self._list("exporters")):
             self._known(entry, _EXPORTER_KEYS, "exporters", index)
-            if entry.get("kind") not in _EXPORTERS:
-                known = ", ".join(_EXPORTERS)
+            if entry.get("kind") not in KINDS:
+                known = ", ".join(KINDS)
                 raise self.document.bad("unknown kind of exporter", "exporters", index, "kind", hint=f"known: {known}")
             found.append(self._text(entry.get("source"), "exporters", index, "source"))
         return tuple(found)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scalewarden.model.crd_service import Metrics
-from scalewarden.sources.endpoints import engine_endpoint, exporter_endpoint, is_gpu_exporter
+from scalewarden.sources.endpoints import engine_endpoint, exporter_endpoint, exporter_kind, is_gpu_exporter
 
 
 def pod(*ports: dict[str, Any], ip: str | None = "10.0.0.1", **annotations: str) -> dict[str, Any]:
@@ -96,9 +96,28 @@ def test_path_and_scheme() -> None:
     assert (declared.path, declared.scheme, declared.node, str(declared.key)) == ("/mine", "http", "n", "a/x")
 
 
-def test_gpu_exporters_by_label() -> None:
+NAME = "app.kubernetes.io/name"
+
+
+@pytest.mark.parametrize(
+    ("label", "port", "kind"),
+    [
+        (("app", "nvidia-dcgm-exporter"), 9400, "dcgm"),
+        ((NAME, "dcgm-exporter"), 9400, "dcgm"),
+        ((NAME, "gke-managed-dcgm-exporter"), 9400, "dcgm"),
+        (("app", "exporter-amdgpu-metrics-exporter"), 5000, "amd"),
+        ((NAME, "habana-metric-exporter-ds"), 41611, "gaudi"),
+        ((NAME, "nvidia-gpu-exporter"), 9835, "nvidia-smi"),
+    ],
+)
+def test_gpu_exporters_by_label(label: tuple[str, str], port: int, kind: str) -> None:
     plain = {"metadata": {"namespace": "gpu", "name": "e"}, "spec": {}, "status": {"podIP": "10.0.0.2"}}
-    labelled = plain | {"metadata": {"name": "e", "labels": {"app": "nvidia-dcgm-exporter"}}}
+    labelled = plain | {"metadata": {"name": "e", "labels": dict([label])}}
     assert is_gpu_exporter(labelled) and not is_gpu_exporter(plain)
     endpoint = exporter_endpoint(labelled)
-    assert endpoint is not None and (endpoint.port, endpoint.kind) == (9400, "dcgm")
+    assert endpoint is not None and (endpoint.port, endpoint.kind) == (port, kind)
+
+
+@pytest.mark.parametrize("labels", [{"app": "metrics-exporter"}, {NAME: "node-exporter"}, {"app": "amdgpu"}, {}])
+def test_other_exporters_are_none(labels: dict[str, str]) -> None:
+    assert exporter_kind({"metadata": {"labels": labels}}) is None
