@@ -6,6 +6,7 @@ import pytest
 
 from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.topology import SliceShare
 from scalewarden.model.workload import Gpu
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.gpus.devices import Reader, pod_signals
@@ -54,6 +55,7 @@ def test_a_busy_slice_of_an_a100():
     assert number(found, SignalName.FB_USED) == pytest.approx(4384 / (4384 + 480))
     assert found.signal(SignalName.KERNEL_UTILIZATION) == Absent("not measured under MIG")
     assert not found.reports_kernel_utilization
+    assert found.share == SliceShare(14 / 98, 1 / 8, "A100 40 GB: by the profile")
     assert pod_signals((found,))[SignalName.GPU_BUSY] == found.signal(SignalName.ENGINE_ACTIVE)
 
 
