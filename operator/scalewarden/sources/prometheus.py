@@ -47,7 +47,7 @@ class _Met:
 
 
 class PrometheusSource:
-    """A MetricsSource over Prometheus' HTTP API."""
+    """A MetricsSource over Prometheus' HTTP API. bytes: size of the last collection's answers about pods."""
 
     def __init__(self, options: PrometheusOptions) -> None:
         self._options = options
@@ -57,6 +57,8 @@ class PrometheusSource:
         self._asked: dict[PodKey, float] = {}
         self._parts = Parts()
         self._batch = Batch(options.history_batch, options.history_bytes)
+        self._waiting: Group = frozenset()
+        self.bytes = 0
         self._busy: Busy | None = None
         self._busy_until = 0.0
 
@@ -80,6 +82,11 @@ class PrometheusSource:
         """Close connections and threads; queries under way are left to their deadline."""
         self._asking.close()
 
+    @property
+    def waiting(self) -> bool:
+        """True while there are pods whose whole window was not read yet."""
+        return bool(self._waiting)
+
     def _deadline(self) -> float:
         """By the loop's clock: two answers one after the other may each take as long as one may."""
         return asyncio.get_running_loop().time() + 2 * self._options.deadline + 1
@@ -102,6 +109,8 @@ class PrometheusSource:
             await asyncio.to_thread(self._targets.take, brought.found)
             if not brought.problems:  # after a partial answer the same stretch is asked again
                 self._asked |= {key: now for key in group if key in new or recent >= span or key in self._asked}
+        self._waiting = pods - self._asked.keys()
+        self.bytes = sum(brought.bytes for found in rounds for _, brought in found)
         return met
 
     async def _history(self, pods: Group, span: float, now: float, until: float) -> list[tuple[Group, Brought]]:

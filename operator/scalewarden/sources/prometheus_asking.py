@@ -23,7 +23,7 @@ Work = Callable[[], tuple[Found, Told]]
 
 @dataclass(slots=True)
 class Brought:
-    """What the queries about one group of pods brought, the larger answer's bytes, and what went wrong."""
+    """What the queries about one group of pods brought, their bytes together, and what went wrong."""
 
     found: list[tuple[Target, list[Page]]] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Asking:
                 continue
             found, told = outcome
             brought.found.extend(found.items())
-            brought.bytes = max(brought.bytes, told.bytes)
+            brought.bytes += told.bytes
             if told.partial:
                 brought.problems.append(self.partial(told.partial))
         return brought
