@@ -32,16 +32,21 @@ from scalewarden.sources.prometheus_groups import Batch, Group, Parts, in_parts
 from scalewarden.sources.prometheus_joining import joined
 from scalewarden.sources.prometheus_targets import Seen, Targets
 
+SKEW = 30.0
+"""Seconds between the server's clock and ours that are worth a word."""
+
 
 @dataclass(slots=True)
 class _Met:
-    """What one collection met: by pod, and with the source as a whole."""
+    """What one collection met: by pod, and with the source as a whole. skewed: the clocks are apart."""
 
     pods: dict[PodKey, SourceError] = field(default_factory=dict)
     problem: SourceError | None = None
+    skewed: bool = False
 
-    def add(self, group: Group, problems: Sequence[SourceError]) -> None:
-        for problem in problems[:1]:
+    def add(self, group: Group, brought: Brought, now: float) -> None:
+        self.skewed |= brought.date is not None and abs(brought.date - now) > SKEW
+        for problem in brought.problems[:1]:
             self.pods.update(dict.fromkeys(group, problem))
             self.problem = self.problem or problem
 
@@ -105,7 +110,7 @@ class PrometheusSource:
         )
         met = _Met()
         for group, brought in (one for found in rounds for one in found):
-            met.add(group, brought.problems)
+            met.add(group, brought, now)
             await asyncio.to_thread(self._targets.take, brought.found)
             if not brought.problems:  # after a partial answer the same stretch is asked again
                 self._asked |= {key: now for key in group if key in new or recent >= span or key in self._asked}
@@ -148,7 +153,7 @@ class PrometheusSource:
         for endpoint in endpoints:
             key = endpoint.key
             problem = met.pods.get(key) if not endpoint.exporter else met.problem
-            cause = _cause(endpoint, best.get(key), problem, now)
+            cause = _cause(endpoint, best.get(key), problem, now, skewed=met.skewed)
             if key in values.scrapes:
                 scrapes[key] = joined(scrapes.get(key, ()), values.scrapes[key], self._options.step)
                 cause = problem
@@ -160,7 +165,9 @@ class PrometheusSource:
         return Collected(now, scrapes, problems, met.problem or values.problem, exporters, values.refused)
 
 
-def _cause(endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None, now: float) -> SourceError | None:
+def _cause(
+    endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None, now: float, *, skewed: bool
+) -> SourceError | None:
     """What is wrong with one endpoint as Prometheus sees it, None when all is well; never None without scrapes.
 
     problem: what went wrong when this endpoint was asked about.
@@ -175,7 +182,8 @@ def _cause(endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None
     if not seen.up:
         return _of_pod(endpoint, "cannot scrape the pod", "its Targets page shows the error")
     if not seen.fresh(now):
-        return problem or _of_pod(endpoint, "has no new samples of the pod", "its Targets page shows why")
+        hint = "its clock and the operator's differ: synchronise them" if skewed else "its Targets page shows why"
+        return problem or _of_pod(endpoint, "has no new samples of the pod", hint)
     if not seen.window.scrapes[-1].samples:
         hint = "check that the engine's metrics are on, and the port and path of the scrape job"
         return _of_pod(endpoint, "scrapes the pod but finds no series that is read", hint)

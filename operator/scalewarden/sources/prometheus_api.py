@@ -8,6 +8,7 @@ answers taken apart while they arrive, and what the answer says about itself, wh
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -34,10 +35,12 @@ Take = Callable[[list[Series]], object]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says besides its series: why it is partial, empty where it is whole; its size in bytes."""
+    """What an answer says besides its series: why it is partial, empty where it is whole; its size in bytes; when the
+    server says that it was written (unix seconds)."""
 
     partial: tuple[str, ...] = ()
     bytes: int = 0
+    date: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ class Answer:
 
     result: list[Series] = field(default_factory=list)
     partial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An answer's document without the series that were handed on, its size in bytes, and its date."""
+
+    document: Any
+    bytes: int
+    date: float | None
 
 
 class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
@@ -89,25 +101,24 @@ class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
     def names(self, start: float, end: float) -> frozenset[str]:
         """The names of all series between two instants."""
         form = {"start": f"{start:.0f}", "end": f"{end:.0f}"}
-        document, _ = self._asked("GET", "label/__name__/values", form, lambda _: None)
-        match document:
+        match self._asked("GET", "label/__name__/values", form, lambda _: None).document:
             case {"data": list(names)}:
                 return frozenset(str(name) for name in names)
         raise malformed(self.where)
 
     def _matrix(self, path: str, form: Mapping[str, str], take: Take) -> Told:
         try:
-            document, size = self._asked(self._options.method, path, form, take)
-            match document:
+            read = self._asked(self._options.method, path, form, take)
+            match read.document:
                 case {"data": {"resultType": "matrix", "result": list(result)}}:
                     take(result)
-                    return Told(_partial(document), size)
+                    return Told(_partial(read.document), read.bytes, read.date)
         except (LookupError, TypeError, ValueError, AttributeError):
             raise malformed(self.where) from None
         raise of_status(200, b"", {}, self.where)
 
-    def _asked(self, method: str, path: str, form: Mapping[str, str], take: Take) -> tuple[Any, int]:
-        """The successful document without the series that `take` had already, and the answer's size in bytes."""
+    def _asked(self, method: str, path: str, form: Mapping[str, str], take: Take) -> _Read:
+        """A successful answer."""
         deadline = self._monotonic() + self._options.deadline
         timeout = {} if path.startswith("label") else {"timeout": f"{self._options.deadline:g}s"}
         sent = {**form, **timeout, **self._options.parameters}
@@ -130,7 +141,7 @@ class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
         options = self._options
         return {**options.headers, **headers_from(options.header_files), **options.access.headers()}
 
-    def _read(self, response: requests.Response, deadline: float, take: Take) -> tuple[Any, int]:
+    def _read(self, response: requests.Response, deadline: float, take: Take) -> _Read:
         """As it arrives: neither a slow drip nor an endless answer outlasts its limit."""
         matrix, size = Matrix(), 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
@@ -143,7 +154,7 @@ class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
         document = matrix.rest()
         match document:
             case {"status": "success"} if response.status_code == 200:
-                return document, size
+                return _Read(document, size, _date(response.headers))
             case {"status": "error"}:
                 raise of_document(document, response.status_code, response.headers, self.where)
         raise of_status(response.status_code, matrix.start, response.headers, self.where)
@@ -168,3 +179,10 @@ def _partial(document: Mapping[str, Any]) -> tuple[str, ...]:
     said = tuple(str(one) for one in document.get("warnings") or ())
     missing = tuple(one for one in said if not one.startswith(_ANNOTATIONS))
     return missing or (("part of the storage did not answer",) if document.get("isPartial") is True else ())
+
+
+def _date(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp()
+    except (LookupError, TypeError, ValueError):
+        return None

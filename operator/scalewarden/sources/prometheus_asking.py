@@ -23,11 +23,15 @@ Work = Callable[[], tuple[Found, Told]]
 
 @dataclass(slots=True)
 class Brought:
-    """What the queries about one group of pods brought, their bytes together, and what went wrong."""
+    """What the queries about one group of pods brought, their bytes together, and what went wrong.
+
+    date: when the server says that it answered, unix seconds.
+    """
 
     found: list[tuple[Target, list[Page]]] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
     bytes: int = 0
+    date: float | None = None
 
     @property
     def too_much(self) -> bool:
@@ -88,6 +92,7 @@ class Asking:
             found, told = outcome
             brought.found.extend(found.items())
             brought.bytes += told.bytes
+            brought.date = told.date
             if told.partial:
                 brought.problems.append(self.partial(told.partial))
         return brought

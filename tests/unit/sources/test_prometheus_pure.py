@@ -114,7 +114,7 @@ class TestGroups:
 
 LABEL = st.text(st.sampled_from('"\\,{}:[]mé\n')) | st.just(',{"metric":')
 SERIES = st.fixed_dictionaries(
-    {"metric": st.dictionaries(LABEL, LABEL, max_size=3), "values": st.lists(st.tuples(st.integers(), LABEL))}
+    {"metric": st.dictionaries(LABEL, LABEL, max_size=3), "values": st.lists(st.tuples(st.integers(0, 2**40), LABEL))}
 )
 
 
