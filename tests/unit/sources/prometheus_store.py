@@ -79,7 +79,7 @@ class Store:
 
 
 def source_of(port: int, **options: Any) -> PrometheusSource:
-    return PrometheusSource(PrometheusOptions(f"http://127.0.0.1:{port}/", **options))
+    return PrometheusSource(PrometheusOptions(**{"url": f"http://127.0.0.1:{port}/", **options}))
 
 
 async def once(answer: Answer, *endpoints: PodEndpoint, now: float = NOW, **options: Any) -> Collected:
