@@ -12,7 +12,8 @@ any namespace does; series of other pods are dropped when they arrive.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -128,7 +129,7 @@ class Sorter:
         self._pods = pods
         self._labels = labels
         self._wanted = wanted
-        self._found: dict[Target, dict[float, list[Sample]]] = {}
+        self._found: dict[Target, dict[float, list[Sample]]] = defaultdict(lambda: defaultdict(list))
 
     def take(self, result: Iterable[Mapping[str, Any]]) -> None:
         """Add series as the server wrote them. Raises LookupError, TypeError or ValueError for what is none."""
@@ -137,9 +138,10 @@ class Sorter:
             target = self._target(metric)
             if target is None:
                 continue
-            instants = self._found.setdefault(target, {})
-            for at, sample in _samples(metric, series.get("values", ()), self._labels):
-                instants.setdefault(at, []).append(sample)
+            instants = self._found[target]
+            name, labels = metric["__name__"], _plain(metric, self._labels)
+            for at, value in series.get("values", ()):
+                instants[at].append(Sample(name, labels, float(value)))
 
     def pages(self) -> dict[Target, list[Page]]:
         """Oldest first."""
@@ -165,16 +167,13 @@ class Sorter:
         return Target(key, instance, copy, exporter=True, place=place)
 
 
-def _samples(
-    metric: Mapping[str, str], values: Iterable[tuple[float, str]], labels: Labels
-) -> Iterator[tuple[float, Sample]]:
-    """A series' points, its labels named as on the exporter's page: Prometheus' renaming is undone."""
+def _plain(metric: Mapping[str, str], labels: Labels) -> Mapping[str, str]:
+    """A series' labels, named as on the exporter's page: Prometheus' renaming is undone."""
     plain = {key: value for key, value in metric.items() if key != "__name__"}
     plain["namespace"], plain["pod"] = plain.get(labels.namespace, ""), plain.get(labels.pod, "")
     for key in [key for key in plain if key.startswith(_EXPORTED)]:
         plain[key.removeprefix(_EXPORTED)] = plain.pop(key)
-    for at, value in values:
-        yield float(at), Sample(metric["__name__"], plain, float(value))
+    return plain
 
 
 def _page(at: float, samples: list[Sample]) -> Page | None:
@@ -185,4 +184,4 @@ def _page(at: float, samples: list[Sample]) -> Page | None:
         told = ()
     if not told and (up is None or math.isnan(up)):
         return None
-    return Page(Scrape(at, told), up)
+    return Page(Scrape(float(at), told), up)
