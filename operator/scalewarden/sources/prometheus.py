@@ -8,7 +8,8 @@ Queries in a collection, whatever the number of pods and InferenceDeployments:
 
 Where an answer would be too large for the server or for us, what is new is asked in two, four or eight parts: at most
 16 queries then, 30 in the collection in which this is found out. The union of custom PromQL likewise: at most 8. A
-server that takes no regular expression for names is asked for its names in between, once in five minutes.
+server that takes no regular expression for names, or for whose queries our names are too long, is asked which of them
+it has, once in five minutes.
 
 Raw samples are fetched, buckets too: they are exact across counter resets and give the same signals as a direct scrape.
 100 vLLM pods scraped every 15 s: 19 MB of JSON for their history, then 5 MB and about 0.3 s of one core for each
@@ -162,7 +163,8 @@ class PrometheusSource:
                 scrapes[key] = scrapes.get(key) or absent_of(cause)
         listed = frozenset(endpoint.key for endpoint in endpoints if endpoint.exporter)
         exporters = self._targets.exporters(best) | listed
-        return Collected(now, scrapes, problems, met.problem or values.problem, exporters, values.refused)
+        problem = met.problem or values.problem
+        return Collected(now, scrapes, problems, problem, exporters, refused=values.refused)
 
 
 def _cause(

@@ -11,10 +11,13 @@ from scalewarden.sources.prometheus_api import PrometheusApi, PrometheusOptions,
 from scalewarden.sources.prometheus_errors import NamesRefused, TimedOut, TooMuch
 from scalewarden.sources.prometheus_groups import Group
 from scalewarden.sources.prometheus_named import expressions, on_grid, renamed
-from scalewarden.sources.prometheus_query import Labels, Page, Sorter, Target, selectors
+from scalewarden.sources.prometheus_query import Labels, Page, Sorter, Target, any_of, selectors
 
 NAMES_EVERY = 300.0
 """Seconds between two questions for the names of series, where they are asked at all."""
+
+NAMES_SHARE = 0.75
+"""Share of a query that names of series may take; beyond it only those are asked for that the server has."""
 
 T = TypeVar("T")
 Found = dict[Target, list[Page]]
@@ -69,18 +72,22 @@ class Asking:
 
     async def ask(self, pods: Group, seconds: float, now: float, until: float, *, narrow: bool = False) -> Brought:
         """Both queries for the last `seconds`; with `narrow`, about these pods only, however long the query gets."""
+        wanted = self._options.wanted
+        if self._by_name or len(any_of(wanted.all)) > NAMES_SHARE * self._options.longest:
+            problem = await self._look_up_names(now, until)
+            if problem is not None:
+                return Brought(problems=[problem])
+            wanted = wanted.known_to(self._names)
         if not self._by_name:
             longest = None if narrow and self._options.method == "POST" else self._options.longest
-            texts = selectors(pods, seconds, self._labels, self._options.wanted, longest)
+            texts = selectors(pods, seconds, self._labels, wanted, longest)
             brought = await self._both([self._raw(text, pods, now) for text in texts], until)
             if not any(isinstance(problem, NamesRefused) for problem in brought.problems):
                 return brought
             self._by_name = True
-        problem = await self._look_up_names(now, until)
-        if problem is not None:
-            return Brought(problems=[problem])
+            return await self.ask(pods, seconds, now, until, narrow=narrow)
         options = self._options
-        unions = expressions(pods, self._names, options.wanted, self._labels, options.step, options.longest)
+        unions = expressions(pods, self._names, wanted, self._labels, options.step, options.longest)
         return await self._both([self._evaluated(text, pods, now - seconds, now) for text in unions], until)
 
     async def _both(self, queries: list[Work], until: float) -> Brought:

@@ -31,6 +31,10 @@ class Wanted:
         """Both."""
         return self.engine | self.exporter
 
+    def known_to(self, names: frozenset[str]) -> "Wanted":
+        """Those among them that a server has."""
+        return Wanted(self.engine & names, self.exporter & names)
+
 
 EVERYTHING = Wanted()
 
