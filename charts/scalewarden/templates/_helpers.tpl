@@ -86,3 +86,49 @@ podAntiAffinity:
           matchLabels:
             {{- include "scalewarden.selector" . | nindent 12 }}
 {{- end }}
+
+{{/* Files of a Secret, and of a ConfigMap with authorities, as flags. `of` is prometheus or scrape. */}}
+{{- define "scalewarden.accessArgs" -}}
+{{- $folder := printf "/etc/scalewarden/%s" .of }}
+{{- $flags := dict "token" .auth.tokenKey "password" .auth.passwordKey "ca" .auth.caKey "cert" .auth.certKey "key" .auth.keyKey }}
+{{- range $flag := list "token" "password" "ca" "cert" "key" }}
+{{- with get $flags $flag }}
+{{- if not (or $.auth.secretName (and (eq $flag "ca") $.auth.caConfigMap)) }}
+{{- fail (printf "operator.%sAuth: %sKey needs secretName" $.of $flag) }}
+{{- end }}
+- --{{ $.of }}-{{ $flag }}-file={{ $folder }}{{ if and (eq $flag "ca") $.auth.caConfigMap }}-ca{{ end }}/{{ . }}
+{{- end }}
+{{- end }}
+{{- with .auth.user }}
+- {{ printf "--%s-user=%s" $.of . | quote }}
+{{- end }}
+{{- with .auth.serverName }}
+- {{ printf "--%s-server-name=%s" $.of . | quote }}
+{{- end }}
+{{- range $header, $key := .auth.headerKeys }}
+{{- if not $.auth.secretName }}
+{{- fail (printf "operator.%sAuth: headerKeys needs secretName" $.of) }}
+{{- end }}
+- {{ printf "--%s-header-file=%s=%s/%s" $.of $header $folder $key | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "scalewarden.accessMount" -}}
+{{- with .auth.secretName }}
+- {name: {{ $.of }}, mountPath: /etc/scalewarden/{{ $.of }}, readOnly: true}
+{{- end }}
+{{- if and .auth.caConfigMap .auth.caKey }}
+- {name: {{ .of }}-ca, mountPath: /etc/scalewarden/{{ .of }}-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "scalewarden.accessVolume" -}}
+{{- with .auth.secretName }}
+- name: {{ $.of }}
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- if and .auth.caConfigMap .auth.caKey }}
+- name: {{ .of }}-ca
+  configMap: {name: {{ .auth.caConfigMap }}}
+{{- end }}
+{{- end }}

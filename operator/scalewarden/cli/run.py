@@ -11,12 +11,11 @@ import typer
 from scalewarden.app.operator import run as run_operator
 from scalewarden.app.settings import COMPONENT, LeaseSettings, Settings, own_identity, own_namespace
 from scalewarden.cli.guard import address
+from scalewarden.cli.metrics_flags import method, pairs, paths, prometheus_options, scrape_options
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
 from scalewarden.model.policy import Mode
 from scalewarden.sources.kubeconnection import Connect
-from scalewarden.sources.prometheus_api import PrometheusOptions
-from scalewarden.sources.scrape import ScrapeOptions
 from scalewarden.sources.tls import Access
 
 
@@ -38,9 +37,66 @@ def run(
     prometheus_token_file: Annotated[
         Path | None, typer.Option(help="Bearer token for Prometheus.", show_default=False)
     ] = None,
+    prometheus_user: Annotated[
+        str | None, typer.Option(help="User name for Prometheus, with a password file.", show_default=False)
+    ] = None,
+    prometheus_password_file: Annotated[
+        Path | None, typer.Option(help="Password of that user.", show_default=False)
+    ] = None,
     prometheus_ca_file: Annotated[
         Path | None, typer.Option(help="Authorities that Prometheus is trusted by.", show_default=False)
     ] = None,
+    prometheus_cert_file: Annotated[
+        Path | None, typer.Option(help="Client certificate for Prometheus.", show_default=False)
+    ] = None,
+    prometheus_key_file: Annotated[
+        Path | None, typer.Option(help="Its key, where not in the same file.", show_default=False)
+    ] = None,
+    prometheus_insecure_skip_verify: Annotated[
+        bool, typer.Option("--prometheus-insecure-skip-verify", help="Trust any certificate of Prometheus.")
+    ] = False,
+    prometheus_header: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE sent along, such as a tenant; repeatable.", show_default=False),
+    ] = None,
+    prometheus_header_file: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH of a header that is secret; repeatable.", show_default=False),
+    ] = None,
+    prometheus_param: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE sent along with each query; repeatable.", show_default=False),
+    ] = None,
+    prometheus_match: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="LABEL=VALUE that every series must carry, such as the cluster; repeatable.", show_default=False
+        ),
+    ] = None,
+    prometheus_namespace_label: Annotated[str, typer.Option(help="What a pod's namespace is called.")] = "namespace",
+    prometheus_pod_label: Annotated[str, typer.Option(help="What a pod is called.")] = "pod",
+    prometheus_method: Annotated[str, typer.Option(help="POST, or GET where POST is not taken.")] = "POST",
+    prometheus_timeout: Annotated[str, typer.Option(help="For one answer of Prometheus.")] = "10s",
+    prometheus_max_query: Annotated[
+        int | None, typer.Option(help="Bytes of one query.", min=1000, show_default="16000, by GET 6000")
+    ] = None,
+    scrape_token_file: Annotated[
+        Path | None, typer.Option(help="Bearer token for pods that are scraped over https.", show_default=False)
+    ] = None,
+    scrape_ca_file: Annotated[
+        Path | None, typer.Option(help="Authorities that scraped pods are trusted by.", show_default=False)
+    ] = None,
+    scrape_cert_file: Annotated[
+        Path | None, typer.Option(help="Client certificate for scraped pods.", show_default=False)
+    ] = None,
+    scrape_key_file: Annotated[
+        Path | None, typer.Option(help="Its key, where not in the same file.", show_default=False)
+    ] = None,
+    scrape_server_name: Annotated[
+        str | None, typer.Option(help="Name that the certificates of scraped pods carry.", show_default="their IP")
+    ] = None,
+    scrape_concurrency: Annotated[int, typer.Option(help="Pods that are scraped at once.", min=1)] = 64,
+    scrape_timeout: Annotated[str, typer.Option(help="For one page of a pod.")] = "3s",
     interval: Annotated[str, typer.Option(envvar="SCALEWARDEN_INTERVAL", help="Between two evaluations.")] = "15s",
     scrape_interval: Annotated[
         str, typer.Option(envvar="SCALEWARDEN_SCRAPE_INTERVAL", help="Between two readings of the metrics.")
@@ -61,16 +117,48 @@ def run(
     """Run the operator: watch InferenceDeployments, judge them, write status, fence, events and annotations."""
     _log(verbose=verbose)
     bound = address(listen, "--listen")
-    access = Access(ca_file=prometheus_ca_file, token_file=prometheus_token_file)
+    access = Access(
+        ca_file=prometheus_ca_file,
+        cert_file=prometheus_cert_file,
+        key_file=prometheus_key_file,
+        skip_verify=prometheus_insecure_skip_verify,
+        token_file=prometheus_token_file,
+        username=prometheus_user,
+        password_file=prometheus_password_file,
+    )
+    between = _seconds(scrape_interval, "--scrape-interval")
     duration = _seconds(lease_duration, "--lease-duration")
     settings = Settings(
         connect=Connect(kubeconfig, context),
         namespaces=tuple(namespace or ()),
         max_mode=max_mode,
-        prometheus=PrometheusOptions(prometheus, access=access) if prometheus else None,
-        scrape=ScrapeOptions(),
+        prometheus=prometheus_options(
+            prometheus,
+            access,
+            headers=pairs(prometheus_header, "--prometheus-header"),
+            header_files=paths(prometheus_header_file, "--prometheus-header-file"),
+            parameters=pairs(prometheus_param, "--prometheus-param"),
+            matchers=pairs(prometheus_match, "--prometheus-match"),
+            namespace_label=prometheus_namespace_label,
+            pod_label=prometheus_pod_label,
+            method=method(prometheus_method),
+            deadline=_seconds(prometheus_timeout, "--prometheus-timeout"),
+            max_query=prometheus_max_query,
+            step=between,
+        ),
+        scrape=scrape_options(
+            Access(
+                ca_file=scrape_ca_file,
+                cert_file=scrape_cert_file,
+                key_file=scrape_key_file,
+                token_file=scrape_token_file,
+            ),
+            scrape_server_name,
+            scrape_concurrency,
+            _seconds(scrape_timeout, "--scrape-timeout"),
+        ),
         interval=_seconds(interval, "--interval"),
-        scrape_interval=_seconds(scrape_interval, "--scrape-interval"),
+        scrape_interval=between,
         resync=_seconds(resync, "--resync"),
         host=bound.host,
         port=bound.port,

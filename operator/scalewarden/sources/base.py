@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from scalewarden.errors import SourceError
-from scalewarden.model.signal import Absent
+from scalewarden.model.signal import Absent, SignalName
 from scalewarden.signals.gpus.table import ExporterKind
 from scalewarden.signals.sample import Scrape
 
@@ -65,6 +65,26 @@ class PodEndpoint:
         return f"{self.scheme}://{self.address}{self.path}"
 
 
+class CustomKey(NamedTuple):
+    """One custom query: the InferenceDeployment's namespace and name, and the canonical signal that it gives."""
+
+    namespace: str
+    name: str
+    signal: SignalName
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}/{self.signal}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomQuery:
+    """A user's own PromQL for one signal, one value a pod by the label `pod`; pods: those it may speak about."""
+
+    key: CustomKey
+    promql: str
+    pods: frozenset[PodKey]
+
+
 Series = tuple[Scrape, ...] | Absent
 
 
@@ -82,7 +102,8 @@ class Collected:
     exporters that the source found by itself. problems: what went wrong in *this* collection for an endpoint, also
     where an older window still stands. problem: what went wrong with the source as a whole (down, partial answer).
     exporters: which keys of `scrapes` are GPU exporters. cpu: by (namespace, pod), the kubelet's CPU rows of the pods,
-    from a source that has them.
+    from a source that has them. refused: custom queries that give nothing, and why; the others' values are gauges on
+    the pods' scrapes, named `scalewarden_custom:<signal>`.
     """
 
     at: float
@@ -91,6 +112,7 @@ class Collected:
     problem: SourceError | None = None
     exporters: frozenset[PodKey] = frozenset()
     cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
+    refused: Mapping[CustomKey, Absent] = field(default_factory=dict)
 
     @property
     def exporter_scrapes(self) -> Mapping[str, Series]:
@@ -101,8 +123,11 @@ class Collected:
 class MetricsSource(Protocol):
     """A live source of scrapes. Built outside a running loop or inside one; used inside."""
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
-        """Refresh and return the windows of `endpoints`; `now` is unix seconds. Pods not listed are forgotten.
+    async def collect(
+        self, endpoints: Sequence[PodEndpoint], now: float, custom: Sequence[CustomQuery] = ()
+    ) -> Collected:
+        """Refresh and return the windows of `endpoints`; `now` is unix seconds. Pods and queries not listed are
+        forgotten.
 
         Raises nothing for a pod or server that misbehaves: that is in `problems` and `problem`.
         """

@@ -1,128 +1,177 @@
 """Read the pods' series out of Prometheus: no connection to pods needed, and ten minutes of history at start.
 
-Queries: two for each collection, whatever the number of pods and InferenceDeployments, and two more in a collection
-that fetches the whole window of pods it has not seen before (at most `history_batch` at a time; the others wait their
-turn with their newest samples). After that only what is new since the last complete answer is asked for, plus
-`overlap` seconds for samples that arrive late. Raw samples are fetched, buckets too: they are exact across counter
-resets and give the same signals as a direct scrape. 100 vLLM pods scraped every 15 s: 19 MB of JSON for their history,
-then 5 MB and about 0.3 s of one core for each collection.
+Queries in a collection, whatever the number of pods and InferenceDeployments:
 
-A pod scraped by two jobs, or by a pair of Prometheus servers, is read from one of them, never added up.
+    2   what is new about all pods known before (plus `overlap` seconds, for samples that arrive late)
+    2   the whole window of pods not seen before, a batch at a time; the others wait with their newest samples
+    1   the union of all custom PromQL, where there is any, and at most 4 trials of expressions not tried before
+    1   the CPU rows of all pods, which are scraped at the kubelets
+    1   the names that the server has, once a minute: the others need not be asked for
+
+Where an answer would be too large for the server or for us, what is new is asked in two, four or eight parts: at most
+16 queries then, 30 in the collection in which this is found out. The union of custom PromQL likewise: at most 8. A
+server that takes no regular expression for names, or for whose queries our names are too long, is asked which of them
+it has, once in five minutes.
+
+Raw samples are fetched, buckets too: they are exact across counter resets and give the same signals as a direct scrape.
+100 vLLM pods scraped every 15 s: 19 MB of JSON for their history, then 5 MB and about 0.3 s of one core for each
+collection. Recorded series cost far less; `PrometheusOptions.wanted` names what is asked for.
+
+A pod scraped by two jobs, or by a pair of Prometheus servers, is read from one of them, never added up; pods of one
+name in two clusters are told apart by their address or not read at all.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scalewarden.errors import PartialResponse, SourceError, SourceUnavailable
-from scalewarden.sources.base import Collected, PodEndpoint, PodKey, Series, absent_of
-from scalewarden.sources.prometheus_api import PrometheusApi, PrometheusOptions
-from scalewarden.sources.prometheus_query import Labels, Page, Target, pages, selectors
+from scalewarden.errors import SourceError, SourceUnavailable
+from scalewarden.sources.base import Collected, CustomQuery, PodEndpoint, PodKey, Series, absent_of
+from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.prometheus_asking import Asking, Brought
+from scalewarden.sources.prometheus_custom import CustomQueries, CustomValues
+from scalewarden.sources.prometheus_errors import Busy
+from scalewarden.sources.prometheus_groups import Batch, Group, Parts, in_parts
+from scalewarden.sources.prometheus_joining import joined
 from scalewarden.sources.prometheus_targets import Seen, Targets
 
-Found = Mapping[Target, list[Page]]
+SKEW = 30.0
+"""Seconds between the server's clock and ours that are worth a word."""
 
 
 @dataclass(slots=True)
-class _Round:
-    """What the two queries about one group of pods brought."""
+class _Met:
+    """What one collection met: by pod, and with the source as a whole. skewed: the clocks are apart."""
 
-    found: list[tuple[Target, list[Page]]] = field(default_factory=list)
-    problems: list[SourceError] = field(default_factory=list)
+    pods: dict[PodKey, SourceError] = field(default_factory=dict)
+    problem: SourceError | None = None
+    skewed: bool = False
+
+    def add(self, group: Group, brought: Brought, now: float) -> None:
+        self.skewed |= brought.date is not None and abs(brought.date - now) > SKEW
+        for problem in brought.problems[:1]:
+            self.pods.update(dict.fromkeys(group, problem))
+            self.problem = self.problem or problem
 
 
 class PrometheusSource:
-    """A MetricsSource over Prometheus' HTTP API."""
+    """A MetricsSource over Prometheus' HTTP API. bytes: size of the last collection's answers about pods."""
 
     def __init__(self, options: PrometheusOptions) -> None:
         self._options = options
-        self._api = PrometheusApi(options)
-        self._labels = Labels(options.namespace_label, options.pod_label)
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prometheus")
+        self._asking = Asking(options)
+        self._custom = CustomQueries(options, self._asking)
         self._targets = Targets(options.bounds)
         self._asked: dict[PodKey, float] = {}
+        self._parts = Parts()
+        self._batch = Batch(options.history_batch, options.history_bytes)
+        self._waiting: Group = frozenset()
+        self.bytes = 0
+        self._busy: Busy | None = None
+        self._busy_until = 0.0
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
-        """Ask for what is new about the engines among `endpoints`; see MetricsSource."""
+    async def collect(
+        self, endpoints: Sequence[PodEndpoint], now: float, custom: Sequence[CustomQuery] = ()
+    ) -> Collected:
+        """Ask for what is new about the engines among `endpoints`, and for `custom`; see MetricsSource."""
         engines = frozenset(endpoint.key for endpoint in endpoints if not endpoint.exporter)
         self._asked = {key: at for key, at in self._asked.items() if key in engines}
-        problem = await self._refresh(engines, now)
+        if self._busy is not None and now < self._busy_until:
+            met = _Met(dict.fromkeys(engines, self._busy), self._busy)
+            values = self._custom.standing(custom, now, self._busy)
+        else:
+            met = await self._refresh(engines, now)
+            values = await self._custom.read(custom, now, self._deadline())
+            self._remember_busy(met.problem or values.problem, now)
         self._targets.forget(engines, now)
-        return self._collected(endpoints, problem, now)
+        return self._collected(endpoints, met, values, now)
 
     async def close(self) -> None:
         """Close connections and threads; queries under way are left to their deadline."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._api.close()
+        self._asking.close()
 
-    async def _refresh(self, pods: frozenset[PodKey], now: float) -> SourceError | None:
-        """Ask about all pods; the first thing that went wrong."""
-        groups = self._groups(pods, now)
-        rounds = await asyncio.gather(*(self._ask(group, seconds, now) for group, seconds in groups))
-        found = [one for brought in rounds for one in brought.found]
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._targets.take, found)
-        for (group, seconds), brought in zip(groups, rounds, strict=True):
-            if not brought.problems:  # after a partial answer the same stretch is asked again
-                whole = seconds >= self._options.bounds.span
-                self._asked |= {key: now for key in group if whole or key in self._asked}
-        return next((problem for brought in rounds for problem in brought.problems), None)
+    @property
+    def waiting(self) -> bool:
+        """True while there are pods whose whole window was not read yet."""
+        return bool(self._waiting)
 
-    def _groups(self, pods: frozenset[PodKey], now: float) -> list[tuple[frozenset[PodKey], float]]:
-        """(pods, seconds to ask for): pods whose history is due, and all others with what is new."""
-        span = self._options.bounds.span
-        new = frozenset(sorted(pods - self._asked.keys())[: self._options.history_batch])
+    def _deadline(self) -> float:
+        """By the loop's clock: two answers one after the other may each take as long as one may."""
+        return asyncio.get_running_loop().time() + 2 * self._options.deadline + 1
+
+    def _remember_busy(self, problem: SourceError | None, now: float) -> None:
+        self._busy = problem if isinstance(problem, Busy) else None
+        self._busy_until = now + self._busy.pause if self._busy else 0.0
+
+    async def _refresh(self, pods: Group, now: float) -> _Met:
+        """Ask about all pods."""
+        span, until = self._options.bounds.span, self._deadline()
+        new = frozenset(sorted(pods - self._asked.keys())[: self._batch.size])
         recent = min(now - min(self._asked.values(), default=now) + self._options.overlap, span)
-        return [(group, seconds) for group, seconds in ((pods - new, recent), (new, span)) if group]
+        rounds = await asyncio.gather(
+            self._recent(pods - new, recent, now, until), self._history(new, span, now, until)
+        )
+        met = _Met()
+        for group, brought in (one for found in rounds for one in found):
+            met.add(group, brought, now)
+            await asyncio.to_thread(self._targets.take, brought.found)
+            if not brought.problems:  # after a partial answer the same stretch is asked again
+                self._asked |= {key: now for key in group if key in new or recent >= span or key in self._asked}
+        self._waiting = pods - self._asked.keys()
+        self.bytes = sum(brought.bytes for found in rounds for _, brought in found)
+        return met
 
-    async def _ask(self, pods: frozenset[PodKey], seconds: float, now: float) -> _Round:
-        brought = _Round()
-        queries = [self._query(selector, pods, now) for selector in selectors(pods, seconds, self._labels)]
-        for outcome in await asyncio.gather(*queries):
-            if isinstance(outcome, SourceError):
-                brought.problems.append(outcome)
-                continue
-            found, warnings = outcome
-            brought.found.extend(found.items())
-            if warnings:
-                brought.problems.append(_partial(warnings, self._api.where))
-        return brought
+    async def _history(self, pods: Group, span: float, now: float, until: float) -> list[tuple[Group, Brought]]:
+        """The whole window of a batch, which is made to fit for the next one."""
+        if not pods:
+            return []
+        brought = await self._asking.ask(pods, span, now, until)
+        if not brought.too_much:
+            self._batch.took(len(pods), brought.bytes)
+            return [(pods, brought)]
+        self._batch.too_much()
+        if len(pods) == 1:  # its history cannot be had: go on with what is new
+            self._asked |= dict.fromkeys(pods, now - self._options.overlap)
+        return [(pods, brought)]
 
-    async def _query(
-        self, selector: str, pods: frozenset[PodKey], now: float
-    ) -> tuple[Found, tuple[str, ...]] | SourceError:
-        """One selector's pages and warnings, from a thread of our own pool."""
+    async def _recent(self, pods: Group, seconds: float, now: float, until: float) -> list[tuple[Group, Brought]]:
+        """What is new, in as many parts as it takes."""
+        rounds: list[tuple[Group, Brought]] = []
+        pending = in_parts(pods, self._parts.relaxed(now))
+        while pending:
+            narrow = self._parts.count > 1
+            asked = [self._asking.ask(part, seconds, now, until, narrow=narrow) for part in pending]
+            done = list(zip(pending, await asyncio.gather(*asked), strict=True))
+            again = [part for part, brought in done if brought.too_much and len(part) > 1]
+            if not again or not self._parts.doubled(now):
+                return [*rounds, *done]
+            rounds += [(part, brought) for part, brought in done if part not in again]
+            pending = [half for part in again for half in in_parts(part, 2)]
+        return rounds
 
-        def work() -> tuple[Found, tuple[str, ...]]:
-            answer = self._api.samples(selector, now)
-            try:
-                return pages(answer.result, pods, self._labels), answer.warnings
-            except (LookupError, TypeError, ValueError, AttributeError) as error:
-                raise _malformed(self._api.where) from error
-
-        try:
-            async with asyncio.timeout(2 * self._options.deadline + 1):  # each thread takes at most two of the four
-                return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        except SourceError as problem:
-            return problem
-        except TimeoutError:
-            return SourceUnavailable("Prometheus did not answer in time", where=self._api.where)
-
-    def _collected(self, endpoints: Sequence[PodEndpoint], problem: SourceError | None, now: float) -> Collected:
+    def _collected(self, endpoints: Sequence[PodEndpoint], met: _Met, values: CustomValues, now: float) -> Collected:
         best = self._targets.best(endpoints, now)
         scrapes: dict[tuple[str, str], Series] = {key: seen.window.scrapes for key, seen in best.items()}
         problems: dict[tuple[str, str], SourceError] = {}
         for endpoint in endpoints:
-            answered = self._asked.get(endpoint.key) == now
-            cause = _cause(endpoint, best.get(endpoint.key), None if answered else problem, now)
+            key = endpoint.key
+            problem = met.pods.get(key) if not endpoint.exporter else met.problem
+            cause = _cause(endpoint, best.get(key), problem, now, skewed=met.skewed)
+            if key in values.scrapes:
+                scrapes[key] = joined(scrapes.get(key, ()), values.scrapes[key], self._options.step)
+                cause = problem
             if cause:
-                problems[endpoint.key] = cause
-                scrapes[endpoint.key] = scrapes.get(endpoint.key) or absent_of(cause)
+                problems[key] = cause
+                scrapes[key] = scrapes.get(key) or absent_of(cause)
         listed = frozenset(endpoint.key for endpoint in endpoints if endpoint.exporter)
-        return Collected(now, scrapes, problems, problem, self._targets.exporters(best) | listed)
+        exporters = self._targets.exporters(best) | listed
+        problem = met.problem or values.problem
+        return Collected(now, scrapes, problems, problem, exporters, refused=values.refused)
 
 
-def _cause(endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None, now: float) -> SourceError | None:
+def _cause(
+    endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None, now: float, *, skewed: bool
+) -> SourceError | None:
     """What is wrong with one endpoint as Prometheus sees it, None when all is well; never None without scrapes.
 
     problem: what went wrong when this endpoint was asked about.
@@ -131,10 +180,14 @@ def _cause(endpoint: PodEndpoint, seen: Seen | None, problem: SourceError | None
         return problem
     if seen is None:
         return problem or _unknown(endpoint)
+    if seen.ambiguous:
+        hint = "name this cluster, such as --prometheus-match=cluster=NAME"
+        return _of_pod(endpoint, "has pods of this name in more than one cluster", hint)
     if not seen.up:
         return _of_pod(endpoint, "cannot scrape the pod", "its Targets page shows the error")
     if not seen.fresh(now):
-        return problem or _of_pod(endpoint, "has no new samples of the pod", "its Targets page shows why")
+        hint = "its clock and the operator's differ: synchronise them" if skewed else "its Targets page shows why"
+        return problem or _of_pod(endpoint, "has no new samples of the pod", hint)
     if not seen.window.scrapes[-1].samples:
         hint = "check that the engine's metrics are on, and the port and path of the scrape job"
         return _of_pod(endpoint, "scrapes the pod but finds no series that is read", hint)
@@ -151,13 +204,3 @@ def _unknown(endpoint: PodEndpoint) -> SourceError:
 
 def _of_pod(endpoint: PodEndpoint, cause: str, hint: str) -> SourceError:
     return SourceUnavailable(f"Prometheus {cause}", where=endpoint.url, hint=hint)
-
-
-def _partial(warnings: Sequence[str], where: str) -> SourceError:
-    hint = " ".join("; ".join(warnings).split())[:300]
-    return PartialResponse("Prometheus says that its answer is partial", where=where, hint=hint)
-
-
-def _malformed(where: str) -> SourceError:
-    hint = "check that the URL is that of a Prometheus query API"
-    return SourceUnavailable("Prometheus answers malformed series", where=where, hint=hint)

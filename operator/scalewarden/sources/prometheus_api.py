@@ -2,127 +2,166 @@
 
 Built on prometheus-api-client, with what a control loop cannot do without: a deadline over connecting and reading, no
 retries, no redirects, nothing from the environment (proxies, .netrc), the query in the body of a POST, a size limit,
-and the warnings of the answer, which tell a partial answer from a whole one.
+answers taken apart while they arrive, and what the answer says about itself, which tells a partial one from a whole.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
 import requests
 from prometheus_api_client import PrometheusConnect
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
-from scalewarden.errors import BadInput, SourceUnavailable
-from scalewarden.sources.tls import Access
-from scalewarden.sources.window import Bounds
+from scalewarden.errors import SourceUnavailable
+from scalewarden.sources.prometheus_errors import TooMuch, malformed, of_document, of_exception, of_status, slow
+from scalewarden.sources.prometheus_options import PrometheusOptions
+from scalewarden.sources.prometheus_stream import Matrix
+from scalewarden.sources.tls import Access, headers_from
 
+__all__ = ["Answer", "PrometheusApi", "PrometheusOptions", "Told"]
+
+MOST_POINTS = 11_000
+"""Points of one series in one answer; Prometheus refuses more."""
+_FEWEST_POINTS = 10
 _CHUNK = 256 * 1024
-_URL_HINT = "check the URL, and any login page or proxy on the way"
-_STATUS_HINTS = {
-    401: "give a token or password that Prometheus accepts",
-    403: "give a token or password that Prometheus accepts",
-    404: "check the URL, with its path prefix if there is one",
-}
+_ANNOTATIONS = ("PromQL info", "PromQL warning")
+
+Series = Mapping[str, Any]
+Take = Callable[[list[Series]], object]
 
 
 @dataclass(frozen=True, slots=True)
-class PrometheusOptions:
-    """Where Prometheus is and how it is asked.
+class Told:
+    """What an answer says besides its series: why it is partial, empty where it is whole; its size in bytes; when the
+    server says that it was written (unix seconds)."""
 
-    url: as for its web page, with any path prefix. headers: sent along, such as a tenant. deadline: seconds for one
-    answer. max_bytes: size of one answer, decompressed. namespace_label, pod_label: what scrape jobs call them.
-    bounds: how much of a target is kept. overlap: seconds that are asked again for samples that arrive late.
-    history_batch: how many pods' whole windows are fetched at once.
-    """
-
-    url: str
-    access: Access = Access()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    deadline: float = 10.0
-    max_bytes: int = 128 * 2**20
-    namespace_label: str = "namespace"
-    pod_label: str = "pod"
-    bounds: Bounds = Bounds()
-    overlap: float = 60.0
-    history_batch: int = 50
+    partial: tuple[str, ...] = ()
+    bytes: int = 0
+    date: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A matrix as Prometheus wrote it (`metric`, `values`), and its warnings."""
+    """The series of a matrix as the server wrote them (`metric`, `values`), and why they are not all."""
 
-    result: list[dict[str, Any]]
-    warnings: tuple[str, ...] = ()
+    result: list[Series] = field(default_factory=list)
+    partial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An answer's document without the series that were handed on, its size in bytes, and its date."""
+
+    document: Any
+    bytes: int
+    date: float | None
 
 
 class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
-    """Instant queries that give raw samples. Blocking: call it from a thread.
+    """Queries that give a matrix. Blocking: call it from a thread.
 
-    Raises BadInput for a URL that is none and for a file of `access` that cannot be used.
+    Raises BadInput for a file of `access` that cannot be used; its methods raise SourceUnavailable.
     """
 
     def __init__(self, options: PrometheusOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
-        parts = urlsplit(options.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadInput(
-                f"{options.url!r} is not an http or https URL", hint="such as http://prometheus.monitoring:9090"
-            )
         self._options = options
         self._monotonic = monotonic
-        super().__init__(
-            url=options.url.rstrip("/"), session=_session(options.access), retry=0, timeout=options.deadline
-        )
-        self.where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        self.where = options.where
+        session = _session(options.access)
+        super().__init__(url=options.url.rstrip("/"), session=session, retry=0, timeout=options.deadline)
 
-    def samples(self, selector: str, at: float) -> Answer:
-        """The raw samples of a range selector (`x{…}[10m]`) up to `at`, unix seconds. Raises SourceUnavailable."""
-        deadline = self._monotonic() + self._options.deadline
+    def samples(self, selector: str, at: float, take: Take) -> Told:
+        """Hand the series of a range selector (`x{…}[10m]`) up to `at`, unix seconds, to `take` as they arrive."""
+        return self._matrix("query", {"query": selector, "time": f"{at:.3f}"}, take)
+
+    def evaluated(self, expression: str, start: float, end: float, step: float, take: Take) -> Told:
+        """Hand the series of an expression, evaluated every `step` seconds from `start` to `end`, to `take`."""
+        form = {"query": expression, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        return self._matrix("query_range", form, take)
+
+    def range(self, expression: str, start: float, end: float, step: float) -> Iterator[Answer]:
+        """The same in chunks of time, each with at most 11,000 points a series, and fewer where that is too much."""
+        points = MOST_POINTS
+        while start <= end:
+            until = min(end, start + (points - 1) * step)
+            found: list[Series] = []
+            try:
+                told = self.evaluated(expression, start, until, step, found.extend)
+            except TooMuch:
+                if points <= _FEWEST_POINTS:
+                    raise
+                points //= 2
+                continue
+            yield Answer(found, told.partial)
+            start = until + step
+
+    def names(self, start: float, end: float) -> frozenset[str]:
+        """The names of all series between two instants."""
+        form = {"start": f"{start:.0f}", "end": f"{end:.0f}"}
+        match self._asked("GET", "label/__name__/values", form, lambda _: None).document:
+            case {"data": list(names)}:
+                return frozenset(str(name) for name in names)
+        raise malformed(self.where)
+
+    def _matrix(self, path: str, form: Mapping[str, str], take: Take) -> Told:
         try:
-            with self._session.post(
-                f"{self.url}/api/v1/query",
-                data={"query": selector, "time": f"{at:.3f}", "timeout": f"{self._options.deadline:g}s"},
-                headers={**self._options.headers, **self._options.access.headers()},
+            read = self._asked(self._options.method, path, form, take)
+            match read.document:
+                case {"data": {"resultType": "matrix", "result": list(result)}}:
+                    take(result)
+                    return Told(_partial(read.document), read.bytes, read.date)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise malformed(self.where) from None
+        raise of_status(200, b"", {}, self.where)
+
+    def _asked(self, method: str, path: str, form: Mapping[str, str], take: Take) -> _Read:
+        """A successful answer."""
+        deadline = self._monotonic() + self._options.deadline
+        timeout = {} if path.startswith("label") else {"timeout": f"{self._options.deadline:g}s"}
+        sent = {**form, **timeout, **self._options.parameters}
+        headers = self._headers()
+        try:
+            with self._session.request(
+                method,
+                f"{self.url}/api/v1/{path}",
+                **{"data" if method == "POST" else "params": sent},
+                headers=headers,
                 timeout=self._options.deadline,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return self._answer(response.status_code, self._body(response, deadline))
-        except (requests.RequestException, HTTPError, OSError) as error:
-            cause, hint = _explain(error, self._options.deadline)
-            raise self._refused(cause, hint) from error
+                return self._read(response, deadline, take)
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            raise of_exception(error, self._options.deadline, self.where) from None
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
-        """Read as it arrives: neither a slow drip nor an endless answer outlasts its limit."""
-        body = bytearray()
+    def _headers(self) -> dict[str, str]:
+        options = self._options
+        return {**options.headers, **headers_from(options.header_files), **options.access.headers()}
+
+    def _read(self, response: requests.Response, deadline: float, take: Take) -> _Read:
+        """As it arrives: neither a slow drip nor an endless answer outlasts its limit."""
+        matrix, size = Matrix(), 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > self._options.max_bytes:
-                raise self._refused(
-                    f"its answer is larger than {self._options.max_bytes // 2**20} MiB",
-                    "judge fewer pods, or scrape them",
-                )
+            size += len(chunk)
+            if size > self._options.max_bytes:
+                raise self._too_large()
             if self._monotonic() > deadline:
-                raise self._refused(*_slow(self._options.deadline))
-        return bytes(body)
-
-    def _answer(self, status: int, body: bytes) -> Answer:
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            document = None
+                raise slow(self._options.deadline, self.where)
+            take(matrix.feed(chunk))
+        document = matrix.rest()
         match document:
-            case {"status": "success", "data": {"resultType": "matrix", "result": list(result)}} if status == 200:
-                return Answer(result, tuple(document.get("warnings") or ()))
-            case {"status": "error", "errorType": str(kind), "error": str(text)}:
-                raise self._refused(f"refuses the query ({kind})", " ".join(text.split())[:200])
-        raise self._refused(*_no_answer(status, body))
+            case {"status": "success"} if response.status_code == 200:
+                return _Read(document, size, _date(response.headers))
+            case {"status": "error"}:
+                raise of_document(document, response.status_code, response.headers, self.where)
+        raise of_status(response.status_code, matrix.start, response.headers, self.where)
 
-    def _refused(self, cause: str, hint: str) -> SourceUnavailable:
-        return SourceUnavailable(f"Prometheus {cause}", where=self.where, hint=hint)
+    def _too_large(self) -> SourceUnavailable:
+        cause = f"Prometheus' answer is larger than {self._options.max_bytes // 2**20} MiB"
+        return TooMuch(cause, where=self.where, hint="read recorded series, judge fewer pods, or scrape them")
 
 
 def _session(access: Access) -> requests.Session:
@@ -135,39 +174,15 @@ def _session(access: Access) -> requests.Session:
     return session
 
 
-def _no_answer(status: int, body: bytes) -> tuple[str, str]:
-    """Cause and hint for an answer that is not the API's JSON."""
-    if 300 <= status < 400:
-        return f"redirects (HTTP {status}), which is not followed", "give the final URL"
-    if status != 200:
-        return f"answers HTTP {status}", _STATUS_HINTS.get(status, "see Prometheus' log")
-    if body[:256].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "answers HTML, not JSON", _URL_HINT
-    return "answers something that is not the query API's JSON", _URL_HINT
+def _partial(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why an answer is not whole. What PromQL remarks on the query itself is no such reason."""
+    said = tuple(str(one) for one in document.get("warnings") or ())
+    missing = tuple(one for one in said if not one.startswith(_ANNOTATIONS))
+    return missing or (("part of the storage did not answer",) if document.get("isPartial") is True else ())
 
 
-def _slow(deadline: float) -> tuple[str, str]:
-    return f"did not answer within {deadline:g} s", "see whether Prometheus is overloaded"
-
-
-def _explain(error: Exception, deadline: float) -> tuple[str, str]:
-    """Cause and hint for what the client library raised; most specific first."""
-    chain = _chain(error)
-    if any(isinstance(one, requests.Timeout | ReadTimeoutError | TimeoutError) for one in chain):
-        return _slow(deadline)
-    if any(isinstance(one, requests.exceptions.SSLError) for one in chain):
-        return "presents no TLS certificate that is trusted", "give its CA file, or check the URL's scheme"
-    if any(isinstance(one, ConnectionRefusedError) for one in chain):
-        return "refuses connections", "check the URL and that Prometheus runs"
-    if any(isinstance(one, NewConnectionError | MaxRetryError) for one in chain):
-        return "cannot be reached", "check the URL, its name in DNS, and network policies"
-    return "breaks off its answer", "see Prometheus' log and any proxy on the way"
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """The error and what it came from."""
-    chain: list[BaseException] = []
-    while error is not None and len(chain) < 16:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return chain
+def _date(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp()
+    except (LookupError, TypeError, ValueError):
+        return None

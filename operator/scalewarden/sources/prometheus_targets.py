@@ -15,11 +15,15 @@ STALE = CATALOGUE["freshMaximum"].default
 
 @dataclass(slots=True)
 class Seen:
-    """One target: its scrapes, and when Prometheus last tried it and whether it went well (`up`)."""
+    """One target: its scrapes, and when Prometheus last tried it and whether it went well (`up`).
+
+    ambiguous: stands for targets in several clusters, of which none can be told to be ours.
+    """
 
     window: Window
     tried_at: float = 0.0
     up: bool = True
+    ambiguous: bool = False
 
     def take(self, found: Iterable[Page], *, whole: bool) -> None:
         """Add pages; with `whole` false they are parts of pages."""
@@ -85,4 +89,14 @@ def _chosen(targets: Mapping[Target, Seen], address: str | None, now: float) -> 
         told = any(scrape.samples for scrape in scrapes)
         return told, seen.fresh(now), target.instance == address, len(scrapes), target
 
-    return targets[max(targets, key=rank)]
+    found = targets[max(targets, key=rank)]
+    return Seen(Window(), ambiguous=True) if _ambiguous(targets, address, now) else found
+
+
+def _ambiguous(targets: Mapping[Target, Seen], address: str | None, now: float) -> bool:
+    """True where pods of this name in several clusters have fresh series, and not exactly one is at our address."""
+    if len(targets) == 1:
+        return False
+    fresh = [target for target, seen in targets.items() if seen.fresh(now)]
+    ours = {target.place for target in fresh if target.instance == address}
+    return len({target.place for target in fresh}) > 1 and len(ours) != 1

@@ -8,6 +8,7 @@ a page may carry at most `max_series` series that are read.
 """
 
 import asyncio
+import ssl
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,15 +17,17 @@ from dataclasses import dataclass
 import aiohttp
 
 from scalewarden.errors import BadExposition, SourceError, SourceUnavailable
+from scalewarden.model.signal import Absent
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.names import WANTED
 from scalewarden.signals.sample import Sample, Scrape
-from scalewarden.sources.base import Collected, PodEndpoint, PodKey, absent_of
+from scalewarden.sources.base import Collected, CustomQuery, PodEndpoint, PodKey, absent_of
 from scalewarden.sources.page import PageLimits, fetch_page
-from scalewarden.sources.tls import Access
+from scalewarden.sources.tls import Access, FreshContext
 from scalewarden.sources.window import Bounds, Window
 
 Clock = Callable[[], float]
+NO_PROMETHEUS = Absent("promql needs a Prometheus: give the operator one, or name a series instead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,23 @@ class DirectScrape:
         self._options = options
         self._monotonic = monotonic
         self._sleep = sleep
-        self._tls = options.access.context()
+        self._tls = FreshContext(options.access)
         self._slots = asyncio.Semaphore(options.concurrency)
         self._windows: dict[PodKey, Window] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._trusted: ssl.SSLContext | None = None
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+    async def collect(
+        self, endpoints: Sequence[PodEndpoint], now: float, custom: Sequence[CustomQuery] = ()
+    ) -> Collected:
         """Visit every endpoint once; see MetricsSource. A scrape is stamped with the instant its visit began."""
         started = self._monotonic()
 
         def clock() -> float:
             return now + self._monotonic() - started
 
+        if self._tls.current() is not self._trusted:
+            await self.close()
         wanted = {endpoint.key: endpoint for endpoint in endpoints}
         self._windows = {key: self._windows.get(key) or Window(self._options.bounds) for key in wanted}
         problems = await self._visit_all(wanted, clock)
@@ -79,6 +87,7 @@ class DirectScrape:
             scrapes={key: window.scrapes or absent_of(problems[key]) for key, window in self._windows.items()},
             problems=problems,
             exporters=frozenset(key for key, endpoint in wanted.items() if endpoint.exporter),
+            refused={query.key: NO_PROMETHEUS for query in custom},
         )
 
     async def close(self) -> None:
@@ -132,8 +141,9 @@ class DirectScrape:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._trusted = self._tls.current()
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._options.concurrency, ssl=self._tls),
+                connector=aiohttp.TCPConnector(limit=self._options.concurrency, ssl=self._trusted),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,

@@ -2,6 +2,7 @@
 
 import base64
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,9 @@ class Access:
     def headers(self) -> dict[str, str]:
         """The Authorization header, read anew from its file. Raises SourceUnavailable naming the file."""
         if self.token_file:
-            return {"Authorization": f"Bearer {_secret(self.token_file)}"}
+            return {"Authorization": f"Bearer {secret(self.token_file)}"}
         if self.username and self.password_file:
-            pair = f"{self.username}:{_secret(self.password_file)}".encode()
+            pair = f"{self.username}:{secret(self.password_file)}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         return {}
 
@@ -65,13 +66,55 @@ class Access:
         return str(ca_file)
 
 
-def _secret(path: Path) -> str:
+class FreshContext:
+    """The TLS context of an Access, made anew when one of its files has changed."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._state = self._stamp()
+        self._context = access.context()
+
+    def current(self) -> ssl.SSLContext:
+        """The context for new connections. Files that cannot be used now leave the last one in force."""
+        state = self._stamp()
+        if state != self._state:
+            try:
+                self._context, self._state = self._access.context(), state
+            except BadInput:
+                return self._context  # half written: looked at again next time
+        return self._context
+
+    def _stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
+        files = (self._access.ca_file, self._access.cert_file, self._access.key_file)
+        return tuple(_stamp_of(file) for file in files if file is not None)
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def headers_from(files: Mapping[str, Path]) -> dict[str, str]:
+    """Headers whose values are read anew from files. Raises SourceUnavailable naming the file."""
+    return {name: secret(path) for name, path in files.items()}
+
+
+def secret(path: Path) -> str:
+    """A file's text without the blanks around it. Raises SourceUnavailable naming the file, never what is in it."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
         raise SourceUnavailable(
             "the credentials cannot be read", where=str(path), hint="check the file and its permissions"
-        ) from error
+        ) from None
+    if not text or not text.isascii() or not text.isprintable():
+        raise SourceUnavailable(
+            "the credentials are empty or no plain text", where=str(path), hint="write one line of printable characters"
+        )
+    return text
 
 
 def _unusable(what: str, path: Path, error: Exception) -> BadInput:

@@ -15,6 +15,16 @@ from tools.localcluster import CommandFailedError, LocalCluster
 pytestmark = pytest.mark.cluster
 
 GUARD, OPERATOR = (f"system:serviceaccount:scalewarden:scalewarden-{name}" for name in ("guard", "operator"))
+ACCESS = [
+    "--set",
+    "operator.prometheus=https://mimir/prometheus,operator.prometheusHeaders.X-Scope-OrgID=ml",
+    "--set",
+    "operator.prometheusAuth.secretName=mimir,operator.prometheusAuth.user=me,operator.prometheusAuth.passwordKey=pw",
+    "--set",
+    "operator.prometheusAuth.caKey=ca.crt,operator.prometheusAuth.caConfigMap=authorities",
+    "--set",
+    "operator.prometheusAuth.headerKeys.X-Key=key,operator.scrapeAuth.secretName=pods,operator.scrapeAuth.certKey=tls",
+]
 POLICIES = ("scalewarden-autoscalers", "scalewarden-break-glass", "scalewarden-fence")
 
 
@@ -130,6 +140,7 @@ def test_every_object_of_every_variant_is_taken_by_the_api_server(installed: Loc
         ["--set", "guard.service.externalName="],
         ["--set", "priorityClassName=system-cluster-critical,operator.prometheus=http://prometheus:9090"],
         ["--set-json", 'operator.args=["--interval=30s"]', "--set-json", 'imagePullSecrets=[{"name": "registry"}]'],
+        ACCESS,
     ]
     for more in variants:
         objects = [obj for obj in rendered(installed, *more) if obj["kind"] not in ("Service", "Secret")]
@@ -137,6 +148,28 @@ def test_every_object_of_every_variant_is_taken_by_the_api_server(installed: Loc
         installed.kubectl(
             "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", input=json.dumps(listing)
         )
+
+
+def test_credentials_are_mounted_and_passed_as_files_that_may_change(guarded_cluster: LocalCluster) -> None:
+    (operator,) = (
+        obj
+        for obj in rendered(guarded_cluster, *ACCESS)
+        if obj["kind"] == "Deployment" and "operator" in obj["metadata"]["name"]
+    )
+    spec = operator["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert not any("subPath" in mount for mount in container["volumeMounts"]), "a subPath never changes"
+    assert [volume["name"] for volume in spec["volumes"]] == list(mounted)
+    assert set(container["args"][2:]) == {
+        "--prometheus=https://mimir/prometheus",
+        "--prometheus-header=X-Scope-OrgID=ml",
+        "--prometheus-user=me",
+        f"--prometheus-password-file={mounted['prometheus']}/pw",
+        f"--prometheus-ca-file={mounted['prometheus-ca']}/ca.crt",
+        f"--prometheus-header-file=X-Key={mounted['prometheus']}/key",
+        f"--scrape-cert-file={mounted['scrape']}/tls",
+    }
 
 
 def test_with_cert_manager_the_guard_needs_no_authority_of_its_own(guarded_cluster: LocalCluster) -> None:
@@ -159,6 +192,9 @@ def test_with_cert_manager_the_guard_needs_no_authority_of_its_own(guarded_clust
         ("gaurd.replicas=2", "gaurd"),
         ("operator.prometheus=prometheus:9090", "/operator/prometheus"),
         ("namespaces.excluded={elsewhere}", "/namespaces/excluded"),
+        ("operator.prometheusAuth.token=secret", "token"),
+        ("operator.prometheusAuth.tokenKey=token", "operator.prometheusAuth: tokenKey needs secretName"),
+        ("operator.scrapeAuth.caKey=../../token", "/operator/scrapeAuth/caKey"),
     ],
 )
 def test_bad_values_are_refused_by_name(guarded_cluster: LocalCluster, values: str, field: str) -> None:

@@ -1,7 +1,8 @@
 """GPU series that Prometheus has from an engine's own page, and from an exporter beside it."""
 
 from scalewarden.sources.base import PodKey
-from tests.unit.sources.test_prometheus import GPU, RUNNING, Store, endpoint, every, key, once, window
+from tests.unit.sources.prometheus_store import RUNNING, Store, endpoint, every, key, once, window
+from tests.unit.sources.test_prometheus import GPU
 
 
 async def test_an_engines_own_gpu_series_stay_on_its_page() -> None:

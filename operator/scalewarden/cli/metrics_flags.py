@@ -1,0 +1,55 @@
+"""From the flags of `scalewarden run` to how metrics are read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from scalewarden.errors import BadInput
+from scalewarden.sources.page import PageLimits
+from scalewarden.sources.prometheus_options import PrometheusOptions
+from scalewarden.sources.scrape import ScrapeOptions
+from scalewarden.sources.tls import Access
+
+
+def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`NAME=VALUE` texts. Raises BadInput, which does not repeat the value."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.isascii() or not value.isprintable():
+            raise BadInput("not NAME=VALUE in printable characters", where=option, hint="such as X-Scope-OrgID=ml")
+        if name in found:
+            raise BadInput(f"{name} is given twice", where=option, hint="give it once")
+        found[name.strip()] = value
+    return found
+
+
+def paths(texts: Sequence[str] | None, option: str) -> dict[str, Path]:
+    """`NAME=PATH` texts."""
+    return {name: Path(value) for name, value in pairs(texts, option).items()}
+
+
+def method(text: str) -> Literal["POST", "GET"]:
+    """How queries are sent."""
+    match text.upper():
+        case "POST":
+            return "POST"
+        case "GET":
+            return "GET"
+    raise BadInput(f"{text!r} is no way to send a query", where="--prometheus-method", hint="write POST or GET")
+
+
+def prometheus_options(url: str | None, access: Access, **chosen: object) -> PrometheusOptions | None:
+    """As chosen; None without a URL. Raises BadInput where other flags say that there should be one."""
+    if url:
+        return replace(PrometheusOptions(url, access=access), **chosen)  # type: ignore[arg-type]
+    if access != Access():
+        raise BadInput("credentials for a Prometheus without its URL", where="--prometheus", hint="give the URL")
+    return None
+
+
+def scrape_options(access: Access, server_name: str | None, concurrency: int, deadline: float) -> ScrapeOptions:
+    """As chosen."""
+    limits = replace(PageLimits(), deadline=deadline)
+    return ScrapeOptions(access=access, server_name=server_name, concurrency=concurrency, limits=limits)
