@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scalewarden.app.targets import Found
 from scalewarden.app.world import POOLS, World
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
+from scalewarden.model.signal import Absent, SignalName
+from scalewarden.signals.engines import custom
 from scalewarden.signals.gateways import Gateway
 from scalewarden.sources.assemble import NOT_SCRAPED, Facts
-from scalewarden.sources.base import Collected, MetricsSource, PodEndpoint, PodKey, Series
+from scalewarden.sources.base import Collected, CustomKey, CustomQuery, MetricsSource, PodEndpoint, PodKey, Series
 from scalewarden.sources.coldstarts import ColdStarts, remember, slowest
 from scalewarden.sources.endpoints import engine_endpoint, exporter_endpoint, is_gpu_exporter
 from scalewarden.sources.gateways import GatewayPod, gateway_endpoint, gateways_of, graph_of
@@ -88,7 +90,7 @@ class Gatherer:
         try:
             for choice, source in self.sources.items():
                 mine = [service for service in services if self.source_of(service.declared) is choice]
-                self.collected[choice] = await source.collect(self._endpoints(mine), now)
+                self.collected[choice] = await source.collect(self._endpoints(mine), now, _queries(mine))
         finally:
             self._cpu = await cpu
         self._remember_starts(services)
@@ -127,6 +129,7 @@ class Gatherer:
             nodes=self._nodes(service),
             cpu=_of(self._cpu if choice is SourceChoice.SCRAPE or not collected else collected.cpu, service.keys),
             gateways=self._gateways(service, collected),
+            refused=_refused(declared, collected),
         )
 
     def trouble(self, service: Service) -> Trouble:
@@ -164,10 +167,11 @@ class Gatherer:
         nodes: set[str] = set()
         for service in services:
             nodes |= service.nodes
+            series = custom.series_of(service.declared.spec.signals.custom)
             for pod in service.pods:
                 endpoint = engine_endpoint(pod, service.declared.spec.metrics)
                 if endpoint is not None:
-                    found[endpoint.key] = endpoint
+                    found[endpoint.key] = replace(endpoint, series=series)
             for gateway in self._gateway_pods(service):
                 endpoint = gateway_endpoint(gateway)
                 if endpoint is not None:
@@ -202,3 +206,20 @@ def _readable(pod: Object) -> PodEndpoint | None:
 
 def _of(found: Mapping[tuple[str, str], Series], keys: frozenset[PodKey]) -> dict[tuple[str, str], Series]:
     return {key: series for key, series in found.items() if key in keys}
+
+
+def _queries(services: Iterable[Service]) -> list[CustomQuery]:
+    """The PromQL of services whose engine is Custom."""
+    return [
+        CustomQuery(CustomKey(service.declared.namespace, service.declared.name, one.signal), one.promql, service.keys)
+        for service in services
+        for one in service.declared.spec.signals.custom
+        if one.promql is not None
+    ]
+
+
+def _refused(declared: InferenceDeployment, collected: Collected | None) -> dict[SignalName, Absent]:
+    """Why its own queries give nothing."""
+    found = collected.refused if collected else {}
+    own = (declared.namespace, declared.name)
+    return {key.signal: cause for key, cause in found.items() if (key.namespace, key.name) == own}

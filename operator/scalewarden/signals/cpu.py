@@ -42,7 +42,7 @@ def cpu_signals(
     limits: Thresholds,
     window: float,
 ) -> dict[SignalName, Signal]:
-    """Both signals of one pod at `now` (unix seconds), as fractions; CPU_RATIO is above 1 where it uses more.
+    """Both signals of one pod at `now` (unix seconds), CPU_RATIO above 1 where it uses more than it asked for.
 
     scrapes hold rows of this pod only. requests are cores by container; under "" the pod asks as a whole.
     """
@@ -71,7 +71,7 @@ def _mean(parts: Sequence[Signal]) -> Signal:
         return Absent("not measured on every ready replica")
     return Reading(
         value=fmean(reading.value for reading in readings),
-        unit=Unit.FRACTION,
+        unit=Unit.RATIO,
         at=min(reading.at for reading in readings),
         source=readings[0].source,
         window=min(reading.window for reading in readings),
@@ -90,7 +90,7 @@ def _ratio(pages: Pages, requests: Mapping[str, float], now: float, limits: Thre
     if is_stale(used.at, now, limits):
         return stale(limits)
     series = tuple(Point(point.at, point.value / asked) for point in used.series)
-    return replace(used, value=used.value / asked, unit=Unit.FRACTION, series=series)
+    return replace(used, value=used.value / asked, unit=Unit.RATIO, series=series)
 
 
 def _seen(pages: Pages) -> bool:

@@ -53,7 +53,8 @@ class Facts:
     there are none. exporters: the scrapes of GPU exporters, by any name. autoscalers: those that act on the target.
     services: Service objects of the namespace. cold_start in seconds, where measured. scrape_interval in seconds;
     measured from the scrapes where None. nodes: labels by name of the nodes that are known. cpu: rows of CPU usage by
-    (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
+    (namespace, pod), see signals/cpu.py. gateways: those in front of the service. refused: why queries of engine
+    Custom give nothing.
     """
 
     target: Object | None
@@ -67,6 +68,7 @@ class Facts:
     scrape_interval: float | None = None
     nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
+    refused: Mapping[SignalName, Absent] = field(default_factory=dict)
     gateways: Sequence[Gateway] = ()
 
 
@@ -210,7 +212,7 @@ class _Replicas:
         gpus = reader.gpus(holder, replica.gpus, profile=self._profile(labels))
         said = self._derived(replica)
         limit = self._limit(replica, said)
-        engine = {**said.signals, **self._declared_capacity()}
+        engine = {**said.signals, **self.facts.refused, **self._declared_capacity()}
         signals = {**engine, **derived.of_replica(engine, limit), **pod_signals(gpus, self._no_gpu(reader))}
         signals |= by_gpu(signals[SignalName.GEN_TPS], [gpus], self.workload)
         signals |= self._cpu(replica)

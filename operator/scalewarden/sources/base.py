@@ -31,7 +31,7 @@ class PodEndpoint:
     ip is the pod's own address: a Service address would answer from any replica. restarted_at is the start of
     its container in unix seconds, None when unknown; a source carries it along, counters are judged with it.
     kind: an inference engine's pod, which GPU exporter it is, whose page covers the pods of its node, or a gateway in
-    front of engines.
+    front of engines. series: names that are read on its page beside those of the known engines.
     """
 
     namespace: str
@@ -43,6 +43,7 @@ class PodEndpoint:
     scheme: Literal["http", "https"] = "http"
     restarted_at: float | None = None
     kind: Literal["engine", "gateway"] | ExporterKind = "engine"
+    series: frozenset[str] = frozenset()
 
     @property
     def key(self) -> PodKey:

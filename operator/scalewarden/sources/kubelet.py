@@ -4,41 +4,32 @@ They make a window of their own for each pod, apart from its pages. cAdvisor sta
 so a "page" here may hold one container only.
 """
 
-import re
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scalewarden.signals.cpu import CADVISOR
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import PodKey
+from scalewarden.sources.prometheus_query import Labels, any_of, matchers
 
+_PLAIN = Labels()
 _COPIES = ("instance", "job", "prometheus", "prometheus_replica", "replica", "cluster")
 
 
-def cpu_selector(
-    pods: Iterable[PodKey], seconds: int, *, namespace_label: str = "namespace", pod_label: str = "pod"
-) -> str:
+def cpu_selector(pods: Iterable[PodKey], seconds: float, labels: Labels = _PLAIN, longest: int | None = None) -> str:
     """The selector for the CPU rows of these pods in the last `seconds`; one query, whatever their number.
 
-    Rows of a pod as a whole and of its pause container are left out: they would count everything twice.
+    Rows of a pod as a whole and of its pause container are left out: they would count everything twice. Where it
+    would be longer than `longest` bytes, rows of other pods come along.
     """
-    keys = sorted(pods)
-    matchers = (
-        f"__name__=~{_any_of(sorted(CADVISOR))}",
-        f"{namespace_label}=~{_any_of(sorted({key.namespace for key in keys}))}",
-        f"{pod_label}=~{_any_of(sorted({key.pod for key in keys}))}",
-        'container!=""',
-        'container!="POD"',
-    )
-    return f"{{{','.join(matchers)}}}[{seconds}s]"
+    tail = f',container!="",container!="POD"}}[{math.ceil(seconds)}s]'
+    head = f"{{__name__=~{any_of(sorted(CADVISOR))},"
+    return head + matchers(pods, labels, longest and longest - len(head) - len(tail)) + tail
 
 
 def cpu_scrapes(
-    result: Iterable[Mapping[str, Any]],
-    pods: frozenset[PodKey],
-    *,
-    namespace_label: str = "namespace",
-    pod_label: str = "pod",
+    result: Iterable[Mapping[str, Any]], pods: frozenset[PodKey], labels: Labels = _PLAIN
 ) -> dict[PodKey, tuple[Scrape, ...]]:
     """Rows by pod, oldest first, of a range selector's answer.
 
@@ -47,14 +38,14 @@ def cpu_scrapes(
     found: dict[PodKey, dict[tuple[str, ...], dict[float, list[Sample]]]] = {}
     for series in result:
         metric = series["metric"]
-        key = PodKey(metric.get(namespace_label, ""), metric.get(pod_label, ""))
+        key = PodKey(metric.get(labels.namespace, ""), metric.get(labels.pod, ""))
         if key not in pods or metric.get("__name__") not in CADVISOR:
             continue
         copy = tuple(metric.get(label, "") for label in _COPIES)
         instants = found.setdefault(key, {}).setdefault(copy, {})
-        labels = {"container": metric.get("container", "")}
+        container = {"container": metric.get("container", "")}
         for at, value in series.get("values", ()):
-            instants.setdefault(float(at), []).append(Sample(metric["__name__"], labels, float(value)))
+            instants.setdefault(float(at), []).append(Sample(metric["__name__"], container, float(value)))
     return {key: _scrapes(max(sorted(copies.items()), key=_rows)[1]) for key, copies in found.items()}
 
 
@@ -64,8 +55,3 @@ def _rows(copy: tuple[tuple[str, ...], Mapping[float, list[Sample]]]) -> int:
 
 def _scrapes(instants: Mapping[float, list[Sample]]) -> tuple[Scrape, ...]:
     return tuple(Scrape(at, tuple(instants[at])) for at in sorted(instants))
-
-
-def _any_of(texts: list[str]) -> str:
-    pattern = "|".join(re.escape(text) for text in texts)
-    return '"' + pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -120,8 +120,9 @@ class PrometheusApi(PrometheusConnect):  # type: ignore[misc]
     def _asked(self, method: str, path: str, form: Mapping[str, str], take: Take) -> _Read:
         """A successful answer."""
         deadline = self._monotonic() + self._options.deadline
-        timeout = {} if path.startswith("label") else {"timeout": f"{self._options.deadline:g}s"}
-        sent = {**form, **timeout, **self._options.parameters}
+        of_query = {"timeout": f"{self._options.deadline:g}s", **self._options.parameters}
+        # Names are only told by GET, and what stands in a URL is logged on the way.
+        sent = form if method == "GET" and self._options.method == "POST" else {**form, **of_query}
         headers = self._headers()
         try:
             with self._session.request(

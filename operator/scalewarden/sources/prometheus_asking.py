@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scalewarden.errors import PartialResponse, SourceError
@@ -52,6 +52,7 @@ class Asking:
         self.api = PrometheusApi(options)
         self._options = options
         self._labels = Labels.of(options)
+        self._wanted = options.wanted
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prometheus")
         self._by_name = False
         self._names: frozenset[str] = frozenset()
@@ -62,6 +63,10 @@ class Asking:
         """Close connections and threads; queries under way are left to their deadline."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.api.close()
+
+    def also(self, names: frozenset[str]) -> None:
+        """Ask for these series of the pods' own pages too, from now on and instead of what was said before."""
+        self._wanted = replace(self._options.wanted, engine=self._options.wanted.engine | names)
 
     async def run(self, work: Callable[[], T], until: float) -> T | SourceError:
         """Something blocking, in a thread; what went wrong instead. until: the loop's clock, in seconds."""
@@ -76,7 +81,7 @@ class Asking:
 
     async def ask(self, pods: Group, seconds: float, now: float, until: float, *, narrow: bool = False) -> Brought:
         """Both queries for the last `seconds`; with `narrow`, about these pods only, however long the query gets."""
-        wanted = self._options.wanted
+        wanted = self._wanted
         if self._by_name or len(any_of(wanted.all)) > NAMES_SHARE * self._options.longest:
             problem = await self._look_up_names(now, until)
             if problem is not None and (self._by_name or isinstance(problem, Busy | TimedOut)):
@@ -111,7 +116,7 @@ class Asking:
 
     def _raw(self, selector: str, pods: Group, now: float) -> Work:
         def work() -> tuple[Found, Told]:
-            sorter = Sorter(pods, self._labels, self._options.wanted)
+            sorter = Sorter(pods, self._labels, self._wanted)
             told = self.api.samples(selector, now, sorter.take)
             return sorter.pages(), told
 
@@ -122,7 +127,7 @@ class Asking:
         start, end = on_grid(since, until, step)
 
         def work() -> tuple[Found, Told]:
-            sorter = Sorter(pods, self._labels, self._options.wanted)
+            sorter = Sorter(pods, self._labels, self._wanted)
             told = self.api.evaluated(text, start, end, step, lambda found: sorter.take(renamed(found)))
             return sorter.pages(), told
 

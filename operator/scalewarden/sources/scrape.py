@@ -126,7 +126,7 @@ class DirectScrape:
     async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str]) -> list[Sample]:
         page = await fetch_page(self._open_session(), endpoint, self._options.limits, secret, self._options.server_name)
         try:
-            samples = await asyncio.to_thread(parse, page, WANTED, endpoint.url)
+            samples = await asyncio.to_thread(parse, page, WANTED | endpoint.series, endpoint.url)
         except BadExposition as bad:
             raise SourceUnavailable(
                 "the pod serves a page that is not Prometheus text", where=str(bad.where), hint=bad.hint

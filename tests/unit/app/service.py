@@ -40,7 +40,7 @@ class Pages:
     def __init__(self, kv: float = 0.9) -> None:
         self.kv = kv
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float, custom: object = ()) -> Collected:
         window = tuple(self._scrape(now - 300 + 15 * step) for step in range(21))
         return Collected(now, {endpoint.key: window for endpoint in endpoints})
 

@@ -29,7 +29,7 @@ class Counting:
         self.asked = 0
         self._pages = service.source
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float, custom: object = ()) -> Collected:
         self.asked += 1
         return await self._pages.collect(endpoints, now)
 

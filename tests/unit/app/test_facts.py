@@ -31,7 +31,7 @@ class GatewayPages(Pages):
 
     endpoints: Sequence[PodEndpoint] = ()
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float, custom: object = ()) -> Collected:
         self.endpoints = endpoints
         found = dict((await super().collect(endpoints, now)).scrapes)
         rows = (Sample(PICKER.queue[0], {"inference_pool": "llama"}, 5.0),)
@@ -42,7 +42,7 @@ class GatewayPages(Pages):
 class Usage:
     """Three of four cores for every pod."""
 
-    async def collect(self, pods: Sequence[PodKey], now: float) -> dict[tuple[str, str], Series]:
+    async def collect(self, pods: Sequence[PodKey], now: float, custom: object = ()) -> dict[tuple[str, str], Series]:
         return {key: (Scrape(now, (Sample(CORES, {"container": "vllm"}, 3.0),)),) for key in pods}
 
 

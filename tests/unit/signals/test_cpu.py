@@ -46,7 +46,7 @@ def read(scrapes: list[Scrape], requests: Mapping[str, float], now: float = NOW)
 def test_used_of_what_was_asked_for():
     found = read(pages({"vllm": 3.0}), {"vllm": 4.0})[RATIO]
     assert isinstance(found, Reading)
-    assert (found.value, found.unit, found.at, found.source) == (pytest.approx(0.75), Unit.FRACTION, NOW, USAGE)
+    assert (found.value, found.unit, found.at, found.source) == (pytest.approx(0.75), Unit.RATIO, NOW, USAGE)
     assert found.window == 300 and len(found.series) == 10
 
 

@@ -41,6 +41,7 @@ class Store:
     warnings: list[str] = field(default_factory=list)
     asked: list[tuple[dict[str, str], float, float]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    cpu: int = 0
     more: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, values: Values, pod: str = "llama-0", **labels: str) -> None:
@@ -55,13 +56,15 @@ class Store:
         form = await request.post()
         found = re.fullmatch(r"\{(.*)\}\[(\d+)s\]", str(form["query"]))
         assert found
-        self.texts.append(str(form["query"]))
+        of_cpu = "container_cpu" in str(form["query"])  # the kubelets' rows, asked for apart and counted apart
+        self.cpu += of_cpu
+        self.texts += [] if of_cpu else [str(form["query"])]
         matchers = {
             one: json.loads(f'"{text}"') if how == "=~" else ".+" if how == "!=" else re.escape(json.loads(f'"{text}"'))
             for one, how, text in re.findall(r'(\w+)(=~|!=|=)"((?:[^"\\]|\\.)*)"', found[1])
         }
         seconds, at = float(found[2]), float(str(form["time"]))
-        self.asked.append((matchers, seconds, at))
+        self.asked += [] if of_cpu else [(matchers, seconds, at)]
         return web.json_response(self._matrix(matchers, seconds, at))
 
     def _matrix(self, matchers: Mapping[str, str], seconds: float, at: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from scalewarden.model.thresholds import Thresholds
 from scalewarden.signals.cpu import PERIODS, THROTTLED, USAGE, cpu_signals
 from scalewarden.sources.base import PodKey
 from scalewarden.sources.kubelet import cpu_scrapes, cpu_selector
+from scalewarden.sources.prometheus_query import Labels
 
 X, Y = PodKey("a", "x"), PodKey("a", "y.1")
 NOW = 10_000.0
@@ -25,7 +26,7 @@ def test_one_query_for_all_pods():
     assert found.endswith('container!="",container!="POD"}[300s]')
     assert 'namespace=~"a",pod=~"x|y\\\\.1"' in found
     assert all(name in found for name in (USAGE, PERIODS, THROTTLED))
-    assert 'kubernetes_pod=~"x"' in cpu_selector([X], 60, pod_label="kubernetes_pod")
+    assert 'kubernetes_pod=~"x"' in cpu_selector([X], 60, Labels(pod="kubernetes_pod"))
 
 
 def test_containers_with_times_of_their_own_add_up():

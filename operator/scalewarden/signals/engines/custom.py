@@ -42,6 +42,12 @@ def table(declared: Iterable[CustomSignal]) -> EngineTable:
     )
 
 
+def series_of(declared: Iterable[CustomSignal]) -> frozenset[str]:
+    """The series that a service's pages are read for besides, under all their names on the wire."""
+    some = tuple(one for one in declared if one.series is not None)
+    return table(some).names if some else frozenset()
+
+
 def _row(declared: CustomSignal) -> Row:
     signal: SignalName = declared.signal
     fold = Fold.MAX if signal in _LARGEST else Fold.SUM
