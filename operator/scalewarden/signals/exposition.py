@@ -5,10 +5,10 @@ dropped after a glance. Every line that is wanted is read to the letter; a page 
 cut-off transfer) is an error that names the line, never a page with fewer numbers. Values stay as written: NaN and
 sentinels are judged by those who know the exporter.
 
-Pages repeat the same series scrape after scrape and pod after pod. `series_of` remembers what their texts say, so that
-all samples of a series share one name and one mapping of labels: the newest `REMEMBERED` texts of at most `LONGEST`
-characters, which take 17 MB (engines) to 37 MB (GPU exporters) where all are used. Reading takes time in proportion to
-the page, whatever is on it.
+Pages repeat the same series scrape after scrape and pod after pod. What their texts say is remembered, so that all
+samples of a series share one name and one mapping of labels: the newest `REMEMBERED` texts of at most `LONGEST`
+characters, which take 17 MB (engines) to 37 MB (GPU exporters) where all are used, 80 MB of long ones at the most.
+Reading takes time in proportion to the page, whatever is on it.
 """
 
 import math
@@ -23,8 +23,8 @@ from scalewarden.signals.sample import Sample
 
 REMEMBERED = 16_384
 """Texts of series: those of a hundred vLLM services, or of a hundred nodes with eight GPUs."""
-LONGEST = 512
-"""Characters; a longer text is read anew each time."""
+LONGEST = 2048
+"""Characters; a longer text is read anew each time. vLLM describes its cache in 800."""
 
 # Every repetition is possessive (`++`, `*+`): a text that does not match is given up without trying again.
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*+")
@@ -70,9 +70,15 @@ def parse(
         raise _bad(lines, len(lines), where, "the page ends in the middle of a line: it was cut off")
     page = _Page(names, unique)
     for number, line in enumerate(lines, start=1):
+        if not line or line[0] == "#":
+            continue
+        end = line.find("{")
+        if end < 0:
+            end = line.find(" ")
+        if end > 0 and line[:end] in page.passed:
+            continue
         try:
-            if line and line[0] != "#":
-                page.read(line.strip())
+            page.read(line.strip())
         except _Malformed as error:
             raise _bad(lines, number, where, str(error)) from None
     return page.samples
@@ -90,11 +96,8 @@ class _Page:
 
     def read(self, line: str) -> None:
         """Take one line, without blanks around it."""
-        end = line.find("{")
-        if end < 0:
-            end = line.find(" ")
-        name = line[:end] if end > 0 else ""
-        if name in self.passed or not line or line[0] == "#" or self._passes(name, line):
+        name = line.partition("{" if "{" in line else " ")[0]
+        if not line or line[0] == "#" or self._passes(name, line):
             return
         series, value = _usual(line, name) or _any(line)
         if self.names is None or series.name in self.names:
@@ -126,7 +129,7 @@ def _usual(line: str, name: str) -> tuple[Series, float] | None:
     if (head != name and head[-1:] != "}") or value[:1] not in "-+.0123456789NI" or "_" in value:
         return None
     try:
-        return (series_of(head), float(value)) if value.isascii() else None
+        return (_series_of(head), float(value)) if value.isascii() else None
     except (ValueError, _Malformed):
         return None
 
@@ -141,12 +144,12 @@ def _any(line: str) -> tuple[Series, float]:
     if numbers is None:
         raise _Malformed("not a sample")
     try:
-        return series_of(line[:end]), float(numbers.group(1))
+        return _series_of(line[:end]), float(numbers.group(1))
     except ValueError:
         raise _Malformed("not a sample") from None
 
 
-def series_of(text: str) -> Series:
+def _series_of(text: str) -> Series:
     """The series that a text like `name{label="value"}` names, remembered. Raises _Malformed where it is none."""
     return _remembered(text) if len(text) <= LONGEST else _read(text)
 

@@ -10,7 +10,7 @@ and a pod that did not answer within its deadline is left alone for twice that, 
 (uvicorn: 5 s), so keeping them would save nothing and cost a descriptor a pod.
 
 Memory: at most `concurrency` pages of up to 8 MiB and `room` pages of up to 1 MiB under way, and a window of at most
-8 MiB for each pod, which is 80 kB for vLLM scraped every 15 s; a page may carry at most `max_series` series that are
+8 MiB for each pod, which is 50 kB for vLLM scraped every 15 s; a page may carry at most `max_series` series that are
 read. Connections: at most `concurrency + room`. Addresses that no honest pod has are never asked
 (`sources/addresses.py`).
 """

@@ -4,7 +4,7 @@ Bounds, for each target: `span` seconds of scrapes, the histogram buckets among 
 series) for `bucket_span` seconds, which is as far back as quantiles look, and about `max_bytes` of memory: the oldest
 scrapes go first, the newest always stays. Pages with the same series, in whatever order, share one layout, so a page
 costs eight bytes a sample; series that come and go share their labels. Measured for vLLM's page, of which 142 series
-are read, over 11 min: 80 kB a pod at a scrape every 15 s, 150 kB at 5 s (docs/reference/performance.md).
+are read, over 11 min: 50 kB a pod at a scrape every 15 s, 140 kB at 5 s (docs/concepts/performance.md).
 """
 
 from bisect import bisect_left, bisect_right
