@@ -167,11 +167,11 @@ class Gatherer:
         nodes: set[str] = set()
         for service in services:
             nodes |= service.nodes
-            series = custom.series_of(service.declared.spec.signals.custom)
+            also = custom.series_of(service.declared.spec.signals.custom)
             for pod in service.pods:
                 endpoint = engine_endpoint(pod, service.declared.spec.metrics)
                 if endpoint is not None:
-                    found[endpoint.key] = replace(endpoint, series=series)
+                    found[endpoint.key] = replace(endpoint, also=also)
             for gateway in self._gateway_pods(service):
                 endpoint = gateway_endpoint(gateway)
                 if endpoint is not None:

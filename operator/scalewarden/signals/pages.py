@@ -59,15 +59,12 @@ def values(scrape: Scrape, name: str, only: Only, copies: frozenset[str]) -> dic
     None where the page has no such series, or one of them is NaN or infinite: what is left would be no sum.
     """
     found: dict[Labels, float] = {}
-    for sample in scrape.named(name):
-        labels = sample.labels
+    for labels, key, value in scrape.keyed(name, copies):
         if only and not _carries(labels, only):
             continue
-        if not math.isfinite(sample.value):
+        if not math.isfinite(value):
             return None
-        told_apart = copies.isdisjoint(labels)
-        key = frozenset(labels.items() if told_apart else (item for item in labels.items() if item[0] not in copies))
-        found[key] = max(found.get(key, sample.value), sample.value)
+        found[key] = max(found.get(key, value), value)
     return found or None
 
 

@@ -31,7 +31,8 @@ class PodEndpoint:
     ip is the pod's own address: a Service address would answer from any replica. restarted_at is the start of
     its container in unix seconds, None when unknown; a source carries it along, counters are judged with it.
     kind: an inference engine's pod, which GPU exporter it is, whose page covers the pods of its node, or a gateway in
-    front of engines. series: names that are read on its page beside those of the known engines.
+    front of engines. uid and created_at (unix seconds) tell a pod from an earlier one of its name, whose series it does
+    not continue; empty and None when unknown. also: series to be read beside those that Scalewarden knows.
     """
 
     namespace: str
@@ -43,7 +44,9 @@ class PodEndpoint:
     scheme: Literal["http", "https"] = "http"
     restarted_at: float | None = None
     kind: Literal["engine", "gateway"] | ExporterKind = "engine"
-    series: frozenset[str] = frozenset()
+    uid: str = ""
+    created_at: float | None = None
+    also: frozenset[str] = frozenset()
 
     @property
     def key(self) -> PodKey:

@@ -9,7 +9,7 @@ from scalewarden.model.workload import Workload
 from scalewarden.signals.gpus import EXPORTERS
 from scalewarden.signals.gpus.table import ExporterKind
 from scalewarden.sources.base import PodEndpoint
-from scalewarden.sources.pods import replica_of
+from scalewarden.sources.pods import instant_of, replica_of
 from scalewarden.sources.tree import child, children
 from scalewarden.sources.workloads import serving_container, workload_of
 
@@ -96,6 +96,8 @@ def endpoint_of(
         scheme="https" if annotations.get(SCHEME_ANNOTATION) == "https" else "http",
         restarted_at=replica_of(pod).restarted_at,
         kind=kind,
+        uid=str(metadata.get("uid", "")),
+        created_at=instant_of(metadata.get("creationTimestamp")),
     )
 
 

@@ -1,7 +1,8 @@
 """Fetch one metrics page from an address that may be slow, broken or hostile.
 
 One deadline covers connecting and reading; reading stops at a size limit, after decompression; redirects are not
-followed (a page could point at a metadata address); each way to fail has a cause without live numbers.
+followed (a page could point at a metadata address), names are not resolved and some addresses never asked; each way to
+fail has a cause without live numbers.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
-from scalewarden.errors import SourceUnavailable
+from scalewarden.errors import SourceError, SourceUnavailable
+from scalewarden.sources.addresses import refused
 from scalewarden.sources.base import PodEndpoint
+from scalewarden.sources.lanes import LARGE, Turn
 
 _CHECK = "check metrics.port and metrics.path"
 _ASK = {"Accept": "text/plain;version=0.0.4;q=1, */*;q=0.1", "Accept-Encoding": "gzip"}
@@ -48,9 +51,14 @@ async def fetch_page(
     limits: PageLimits,
     headers: Mapping[str, str],
     server_name: str | None = None,
+    turn: Turn | None = None,
 ) -> str:
-    """The page's text. Raises SourceUnavailable with a stable cause. The session must not decompress by itself."""
+    """The page's text. Raises SourceUnavailable with a stable cause. The session must not decompress by itself.
+
+    turn is told of a large page, and may make it wait.
+    """
     try:
+        _check_address(endpoint)
         async with (
             asyncio.timeout(limits.deadline),
             session.get(
@@ -61,7 +69,7 @@ async def fetch_page(
             ) as response,
         ):
             _check_answer(response)
-            body = await _body(response, limits.max_bytes)
+            body = await _body(response, limits.max_bytes, turn)
             return _text(body)
     except _Refused as refused:
         raise SourceUnavailable(
@@ -81,6 +89,19 @@ class _Refused(Exception):
         self.hint = hint
 
 
+def keeps_waiting(problem: SourceError) -> bool:
+    """True where the failure took its time: nothing came before the deadline, or nobody is there to refuse."""
+    cause = problem.__cause__
+    lost = isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT)
+    return lost or isinstance(cause, TimeoutError)
+
+
+def _check_address(endpoint: PodEndpoint) -> None:
+    kind = refused(endpoint.ip)
+    if kind:
+        raise _Refused(f"claims {kind}, which is never scraped", "see status.podIP, and who runs its node")
+
+
 def _url(endpoint: PodEndpoint) -> URL:
     path, _, query = endpoint.path.partition("?")
     return URL.build(
@@ -98,7 +119,7 @@ def _check_answer(response: aiohttp.ClientResponse) -> None:
         raise _Refused(f"answers {kind}, not metrics", _CHECK)
 
 
-async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _body(response: aiohttp.ClientResponse, limit: int, turn: Turn | None) -> bytes:
     """The decompressed body, at most `limit` bytes; one byte more ends the reading."""
     decode, complete = _decoder(response.headers.get("Content-Encoding", "identity").lower())
     body = bytearray()
@@ -106,6 +127,8 @@ async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
         body += decode(chunk, limit + 1 - len(body))
         if len(body) > limit:
             raise _Refused(f"serves a page larger than {limit // 2**20} MiB", "drop series that nobody reads")
+        if turn is not None and len(body) > LARGE:
+            await turn.large()
     if not complete():
         raise _Refused("ends its page too early", "see the pod's log")
     return bytes(body)
@@ -117,15 +140,32 @@ def _decoder(encoding: str) -> tuple[Callable[[bytes, int], bytes], Callable[[],
         return lambda chunk, room: chunk, lambda: True
     if encoding not in ("gzip", "x-gzip"):
         raise _Refused("compresses its page in a way that was not asked for", "gzip or none is understood")
-    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    stream = _Gunzip()
+    return stream.inflate, stream.complete
 
-    def inflate(chunk: bytes, room: int) -> bytes:
+
+class _Gunzip:
+    """A gzip stream of one member or several, a chunk at a time."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def inflate(self, chunk: bytes, room: int) -> bytes:
+        """What the chunk inflates to, at most `room` bytes; what is beyond them is lost."""
+        found = bytearray()
         try:
-            return stream.decompress(chunk, room)
+            while chunk and len(found) < room:
+                if self._member.eof:
+                    self._member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+                found += self._member.decompress(chunk, room - len(found))
+                chunk = self._member.unused_data
         except zlib.error as error:
             raise _Refused("serves broken gzip", "see the pod's log") from error
+        return bytes(found)
 
-    return inflate, lambda: stream.eof
+    def complete(self) -> bool:
+        """True where the stream ends here."""
+        return self._member.eof
 
 
 def _text(body: bytes) -> str:

@@ -77,7 +77,7 @@ class PrometheusSource:
     ) -> Collected:
         """Ask for what is new about the engines among `endpoints`, and for `custom`; see MetricsSource."""
         engines = frozenset(endpoint.key for endpoint in endpoints if not endpoint.exporter)
-        self._asking.also(frozenset(name for endpoint in endpoints for name in endpoint.series))
+        self._asking.also(frozenset(name for endpoint in endpoints for name in endpoint.also))
         self._asked = {key: at for key, at in self._asked.items() if key in engines}
         if self._busy is not None and now < self._busy_until:
             met = _Met(dict.fromkeys(engines, self._busy), self._busy)

@@ -3,8 +3,16 @@
 Each collection visits every endpoint once, at most `concurrency` at a time, each within its deadline, spread over up
 to `spread` seconds so that a large fleet is not asked all at once (every pod keeps its own place in the spread, so
 its samples stay evenly spaced). What was read goes into a bounded window for each pod (`sources/window.py`).
-Memory: one page of at most 8 MiB for each visit under way, and one window of at most 8 MiB for each pod;
-a page may carry at most `max_series` series that are read.
+
+Pods that keep us waiting do not hold up the others: after `patience` seconds a visit waits aside (`sources/lanes.py`),
+and a pod that did not answer within its deadline is left alone for twice that, then four times, and so on up to
+`longest_rest`; an answer ends that. Every connection is closed after its page: engines close idle ones within seconds
+(uvicorn: 5 s), so keeping them would save nothing and cost a descriptor a pod.
+
+Memory: at most `concurrency` pages of up to 8 MiB and `room` pages of up to 1 MiB under way, and a window of at most
+8 MiB for each pod, which is 50 kB for vLLM scraped every 15 s; a page may carry at most `max_series` series that are
+read. Connections: at most `concurrency + room`. Addresses that no honest pod has are never asked
+(`sources/addresses.py`).
 """
 
 import asyncio
@@ -13,6 +21,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 
@@ -22,7 +31,8 @@ from scalewarden.signals.exposition import parse
 from scalewarden.signals.names import WANTED
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import Collected, CustomQuery, PodEndpoint, PodKey, absent_of
-from scalewarden.sources.page import PageLimits, fetch_page
+from scalewarden.sources.lanes import Lanes, Turn
+from scalewarden.sources.page import PageLimits, fetch_page, keeps_waiting
 from scalewarden.sources.tls import Access, FreshContext
 from scalewarden.sources.window import Bounds, Window
 
@@ -36,15 +46,53 @@ class ScrapeOptions:
 
     server_name: the name that https pods' certificates carry (they are dialled by IP). access: credentials; a token
     or password is sent over https only. spread: seconds over which `concurrency` endpoints and more are spread.
+    patience: seconds until a visit without its page waits aside, where `room` visits can; longest_rest: the most
+    seconds that a pod is left alone after it kept us waiting, so that at 15 s between scrapes each is tried at least
+    once a minute.
     """
 
     concurrency: int = 64
+    room: int = 256
+    patience: float = 0.5
+    longest_rest: float = 45.0
     limits: PageLimits = PageLimits()
     max_series: int = 5000
     spread: float = 1.0
     bounds: Bounds = Bounds()
     access: Access = Access()
     server_name: str | None = None
+
+
+_LARGE = 256 * 1024
+"""Characters of a page that is read in a thread, so that the loop goes on; a smaller one takes a few milliseconds."""
+
+
+@dataclass(slots=True)
+class _Pod:
+    """What is kept of one pod between collections. identity tells it from an earlier one of its name; kept_waiting:
+    how many visits in a row came to nothing at the deadline; rests_until: unix seconds."""
+
+    identity: str
+    window: Window
+    kept_waiting: int = 0
+    rests_until: float = 0.0
+    problem: SourceError | None = None
+
+    def rests(self, now: float, longest: float) -> bool:
+        """True where it is to be left alone; not so after the clock was set back."""
+        return 0 < self.rests_until - now <= longest
+
+    def failed(self, problem: SourceError, at: float, limits: PageLimits, longest: float) -> None:
+        """A visit that began at `at` came to nothing."""
+        self.problem = problem
+        self.kept_waiting = self.kept_waiting + 1 if keeps_waiting(problem) else 0
+        rest = min(longest, limits.deadline * 2.0 ** min(self.kept_waiting, 20)) if self.kept_waiting else 0.0
+        self.rests_until = at + rest
+
+    def answered(self, scrape: Scrape) -> None:
+        """A visit brought a page."""
+        self.window.add(scrape)
+        self.problem, self.kept_waiting, self.rests_until = None, 0, 0.0
 
 
 class DirectScrape:
@@ -61,8 +109,8 @@ class DirectScrape:
         self._monotonic = monotonic
         self._sleep = sleep
         self._tls = FreshContext(options.access)
-        self._slots = asyncio.Semaphore(options.concurrency)
-        self._windows: dict[PodKey, Window] = {}
+        self._lanes = Lanes(options.concurrency, options.room, options.patience)
+        self._pods: dict[PodKey, _Pod] = {}
         self._session: aiohttp.ClientSession | None = None
         self._trusted: ssl.SSLContext | None = None
 
@@ -78,17 +126,23 @@ class DirectScrape:
         if self._tls.current() is not self._trusted:
             await self.close()
         wanted = {endpoint.key: endpoint for endpoint in endpoints}
-        self._windows = {key: self._windows.get(key) or Window(self._options.bounds) for key in wanted}
-        problems = await self._visit_all(wanted, clock)
-        for window in self._windows.values():
-            window.trim(now)
+        self._pods = {key: self._pod(endpoint) for key, endpoint in wanted.items()}
+        problems = await self._visit_all(wanted, now, clock)
+        for pod in self._pods.values():
+            pod.window.trim(now)
         return Collected(
             at=clock(),
-            scrapes={key: window.scrapes or absent_of(problems[key]) for key, window in self._windows.items()},
+            scrapes={key: pod.window.scrapes or absent_of(problems[key]) for key, pod in self._pods.items()},
             problems=problems,
             exporters=frozenset(key for key, endpoint in wanted.items() if endpoint.exporter),
             refused={query.key: NO_PROMETHEUS for query in custom},
         )
+
+    def _pod(self, endpoint: PodEndpoint) -> _Pod:
+        """What is known of it; nothing of an earlier pod of the same name, as a StatefulSet makes them."""
+        identity = endpoint.uid or endpoint.ip
+        known = self._pods.get(endpoint.key)
+        return known if known and known.identity == identity else _Pod(identity, Window(self._options.bounds))
 
     async def close(self) -> None:
         """Close the connections; a later collect() opens new ones."""
@@ -97,45 +151,51 @@ class DirectScrape:
             self._session = None
 
     async def _visit_all(
-        self, endpoints: Mapping[PodKey, PodEndpoint], clock: Clock
+        self, endpoints: Mapping[PodKey, PodEndpoint], now: float, clock: Clock
     ) -> dict[tuple[str, str], SourceError]:
         try:
             secret = self._options.access.headers()
         except SourceUnavailable as unreadable:
             return dict.fromkeys(endpoints, unreadable)
         spread = self._options.spread * min(1.0, len(endpoints) / self._options.concurrency)
-        outcomes = await asyncio.gather(
-            *(self._visit(endpoint, secret, spread * _place(key), clock) for key, endpoint in endpoints.items())
+        awake = {
+            key: endpoint
+            for key, endpoint in endpoints.items()
+            if not self._pods[key].rests(now, self._options.longest_rest)
+        }
+        await asyncio.gather(
+            *(self._visit(endpoint, secret, spread * _place(key), clock) for key, endpoint in awake.items())
         )
-        return {key: problem for key, problem in zip(endpoints, outcomes, strict=True) if problem is not None}
+        return {key: pod.problem for key, pod in self._pods.items() if pod.problem is not None}
 
-    async def _visit(
-        self, endpoint: PodEndpoint, secret: Mapping[str, str], delay: float, clock: Clock
-    ) -> SourceError | None:
-        """Read one page into its window; what went wrong, or None."""
+    async def _visit(self, endpoint: PodEndpoint, secret: Mapping[str, str], delay: float, clock: Clock) -> None:
+        """Read one page into its pod's window, or note what went wrong."""
+        pod = self._pods[endpoint.key]
         await self._sleep(delay)
-        async with self._slots:
+        async with self._lanes.turn(slow=pod.kept_waiting > 0) as turn:
             at = clock()
             try:
-                samples = await self._read(endpoint, secret if endpoint.scheme == "https" else {})
+                samples = await self._read(endpoint, secret if endpoint.scheme == "https" else {}, turn)
             except SourceError as problem:
-                return problem
-        self._windows[endpoint.key].add(Scrape(at, tuple(samples)))
-        return None if samples else _nothing_to_read(endpoint)
+                pod.failed(problem, at, self._options.limits, self._options.longest_rest)
+                return
+        pod.answered(Scrape(at, samples))
+        pod.problem = None if samples else _nothing_to_read(endpoint)
 
-    async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str]) -> list[Sample]:
-        page = await fetch_page(self._open_session(), endpoint, self._options.limits, secret, self._options.server_name)
+    async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str], turn: Turn) -> list[Sample]:
+        options = self._options
+        page = await fetch_page(self._open_session(), endpoint, options.limits, secret, options.server_name, turn)
+        names = WANTED | endpoint.also if endpoint.also else WANTED
+        read = partial(parse, page, names, endpoint.url, unique=False)
         try:
-            samples = await asyncio.to_thread(parse, page, WANTED | endpoint.series, endpoint.url)
+            samples = read() if len(page) <= _LARGE else await asyncio.to_thread(read)
         except BadExposition as bad:
             raise SourceUnavailable(
                 "the pod serves a page that is not Prometheus text", where=str(bad.where), hint=bad.hint
             ) from bad
-        if len(samples) > self._options.max_series:
+        if len(samples) > options.max_series:
             raise SourceUnavailable(
-                "the pod serves too many series",
-                where=endpoint.url,
-                hint=f"at most {self._options.max_series} are read",
+                "the pod serves too many series", where=endpoint.url, hint=f"at most {options.max_series} are read"
             )
         return samples
 
@@ -143,7 +203,7 @@ class DirectScrape:
         if self._session is None:
             self._trusted = self._tls.current()
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._options.concurrency, ssl=self._trusted),
+                connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._trusted),  # the lanes are the limit
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,

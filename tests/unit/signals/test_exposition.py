@@ -5,7 +5,8 @@ import math
 import pytest
 
 from scalewarden.errors import BadExposition
-from scalewarden.signals.exposition import parse
+from scalewarden.signals import exposition
+from scalewarden.signals.exposition import LONGEST, REMEMBERED, parse
 from scalewarden.signals.sample import Sample
 
 
@@ -56,6 +57,13 @@ def test_an_empty_page_has_no_samples():
         ("a 1\nb\n", 2, "not a sample"),
         ("a 1\nb one\n", 2, "not a sample"),
         ("a 1\nb 1_0\n", 2, "not a sample"),
+        ('a{__name__="b"} 1\n', 1, "not a sample"),
+        ("a 1\nab\n", 2, "not a sample"),
+        ("a-1\n", 1, "not a sample"),
+        ("a \u0663\n", 1, "not a sample"),
+        ("a 1 2 3\n", 1, "not a sample"),
+        ("a 1#\n", 1, "not a sample"),
+        ('{x="1"} 2\n', 1, "not a sample"),
         ('a{x="1",y="2"} 1\n# c\na{y="2",x="1"} 1\n', 3, "duplicate series"),
     ],
 )
@@ -64,6 +72,37 @@ def test_what_is_not_the_format_names_its_line(text: str, line: int, what: str):
         parse(text, where="http://10.0.0.1:8000/metrics")
     assert error.value.where == f"http://10.0.0.1:8000/metrics:{line}"
     assert error.value.hint
+
+
+@pytest.mark.parametrize("line", ["wanted", 'wanted{x="1"', "wantedx", "?", 'other"', "other", "other=1", '{"other" 1'])
+def test_lines_that_are_not_wanted_must_still_be_lines(line: str):
+    page = f"other 1\nwanted 1\n{line}\n"
+    with pytest.raises(BadExposition) as error:
+        parse(page, {"wanted"})
+    assert error.value.where == "line 3"
+
+
+def test_a_live_page_that_says_a_series_twice_says_no_number():
+    page = 'a{x="1"} 1\nb 5\na{y="2",x="1"} 3\na{x="1"} 2\nb 5.0\na{x="1",y="2"} 3\n'
+    first, b, second = parse(page, unique=False)
+    assert (first.name, first.labels) == ("a", {"x": "1"})
+    assert math.isnan(first.value), "1 or 2, nobody knows"
+    assert b == Sample("b", {}, 5.0)
+    assert second == Sample("a", {"x": "1", "y": "2"}, 3.0)
+    with pytest.raises(BadExposition, match="duplicate series a") as error:
+        parse(page)
+    assert error.value.where == "line 4"
+    assert parse(page, {"c"}) == [], "only what is read is looked at"
+
+
+def test_series_are_read_once_and_remembered_within_bounds():
+    first, second = (parse('a{x="1"} 1\n')[0] for _ in range(2))
+    assert first.labels is second.labels and first.name is second.name
+    parse("".join(f'a{{x="{number}"}} 1\n' for number in range(REMEMBERED + 10)))
+    assert exposition._remembered.cache_info().currsize == REMEMBERED
+    huge = f'a{{x="{"y" * LONGEST}"}} 1\n'
+    assert parse(huge)[0].labels is not parse(huge)[0].labels, "a long text is not kept"
+    exposition._remembered.cache_clear()
 
 
 def test_a_line_is_named_without_a_page():

@@ -121,3 +121,12 @@ def test_gpu_exporters_by_label(label: tuple[str, str], port: int, kind: str) ->
 @pytest.mark.parametrize("labels", [{"app": "metrics-exporter"}, {NAME: "node-exporter"}, {"app": "amdgpu"}, {}])
 def test_other_exporters_are_none(labels: dict[str, str]) -> None:
     assert exporter_kind({"metadata": {"labels": labels}}) is None
+
+
+def test_what_tells_a_pod_from_an_earlier_one_of_its_name() -> None:
+    found = pod(HTTP)
+    found["metadata"] |= {"uid": "u-1", "creationTimestamp": "2026-11-21T23:00:00Z"}
+    endpoint = engine_endpoint(found, Metrics())
+    assert endpoint is not None and (endpoint.uid, endpoint.created_at) == ("u-1", 1795302000.0)
+    unknown = engine_endpoint(pod(HTTP), Metrics())
+    assert unknown is not None and (unknown.uid, unknown.created_at) == ("", None)

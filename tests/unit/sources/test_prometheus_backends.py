@@ -152,7 +152,7 @@ async def test_too_many_samples_are_asked_for_in_parts_which_are_remembered() ->
         assert (server.refused, len(store.texts)) == (0, 8)
         server.most, store.texts = 3, []
         beyond = await source.collect(pods, NOW + 45)
-        assert (server.refused, len(store.texts)) == (8 + 16, 0), "eight parts and no more, and the CPU rows in eight"
+        assert (server.refused, len(store.texts)) == (8 + 16 + 8, 0), "eight parts and no more, CPU rows too"
         assert "refuses the query" in str(beyond.problem) and beyond.problems.keys() == {pod.key for pod in pods}
         assert all(window(beyond, pod.key)[-1].at == NOW + 30 for pod in pods), "what is known stays"
         server.most = 1000

@@ -7,16 +7,21 @@ import ssl
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from itertools import count
+from dataclasses import replace
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from aiohttp import web
 
 from scalewarden.errors import BadInput, SourceUnavailable
-from scalewarden.model.signal import Absent
+from scalewarden.model.signal import Absent, Reading, SignalName
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.workload import Engine
+from scalewarden.signals.derive import replica_signals
 from scalewarden.sources.base import Collected, PodEndpoint, PodKey
 from scalewarden.sources.page import PageLimits
 from scalewarden.sources.scrape import DirectScrape, ScrapeOptions
@@ -174,6 +179,10 @@ async def test_a_pod_that_hangs_costs_its_deadline_and_not_more() -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n\xff\xfe\x00binary\n", "serves a page that is not UTF-8 text"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nabc", "compresses its page in a way that was not asked for"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nabc", "serves broken gzip"),
+        (
+            b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n" + PAGE.encode(),
+            "does not answer HTTP",
+        ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(PAGE.encode())[:-12],
             "the pod ends its page too early",
@@ -356,6 +365,264 @@ async def test_exporters_are_told_apart() -> None:
         collected = await source.collect([exporter], NOW)
     await source.close()
     assert set(collected.exporter_scrapes) == {"gpu-operator/dcgm-x"}
+
+
+async def test_a_pod_recreated_under_its_name_begins_anew() -> None:
+    source = DirectScrape(QUICK)
+    async with http_server(text(PAGE)) as port:
+        lengths = []
+        for step, known in enumerate(
+            ({"uid": "a"}, {"uid": "a", "restarted_at": NOW + 20}, {"uid": "b"}, {"uid": "b"})
+        ):
+            collected = await source.collect([endpoint(port, **known)], NOW + 15 * step)
+            series = collected.scrapes[KEY]
+            assert not isinstance(series, Absent)
+            lengths.append(len(series))
+    await source.close()
+    assert lengths == [1, 2, 1, 2], "a container's restart is no new pod"
+
+
+async def test_without_a_uid_another_address_is_another_pod() -> None:
+    source = DirectScrape(QUICK)
+    async with http_server(text(PAGE)) as port:
+        await source.collect([endpoint(port)], NOW)
+        moved = await source.collect([PodEndpoint("serving", "llama-0", "gpu-1", "127.0.0.2", port)], NOW + 15)
+    await source.close()
+    assert "refuses connections" in cause(moved), "nothing is left of the pod that was at the old address"
+
+
+@pytest.mark.parametrize(
+    ("later", "rate"),
+    [
+        ({"uid": "a"}, 200 / 15),  # nothing happened: 1,000 → 1,200
+        ({"uid": "a", "restarted_at": NOW + 5}, 1200 / 15),  # counted from zero since, though it never fell
+        ({"uid": "b"}, None),  # another pod: one scrape makes no rate
+    ],
+)
+async def test_counters_of_a_restarted_or_recreated_pod(later: dict[str, Any], rate: float | None) -> None:
+    counted = iter((1000, 1200))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        page = (
+            f'vllm:kv_cache_usage_perc{{engine="0"}} 0.5\nvllm:generation_tokens_total{{engine="0"}} {next(counted)}\n'
+        )
+        return await text(page)(request)
+
+    source = DirectScrape(QUICK, monotonic=lambda: 0.0)
+    async with http_server(answer) as port:
+        await source.collect([endpoint(port, uid="a")], NOW)
+        collected = await source.collect([endpoint(port, **later)], NOW + 15)
+    await source.close()
+    signals = replica_signals(
+        collected.scrapes[KEY], Engine.VLLM, NOW + 15, Thresholds(), 600.0, later.get("restarted_at")
+    )
+    tokens = signals[SignalName.GEN_TPS]
+    assert (tokens.value if isinstance(tokens, Reading) else None) == (rate and pytest.approx(rate))
+
+
+async def test_a_live_page_with_a_series_twice_is_read_without_that_number() -> None:
+    page = PAGE + 'vllm:kv_cache_usage_perc{engine="0"} 0.5\nvllm:kv_cache_usage_perc{engine="0"} 0.9\n'
+    async with http_server(text(page)) as port:
+        collected = await once(port)
+    assert collected.problems == {}
+    signals = replica_signals(collected.scrapes[KEY], Engine.VLLM, collected.at, Thresholds(), 600.0)
+    assert isinstance(signals[SignalName.RUNNING], Reading)
+    kv = signals[SignalName.KV_USAGE]
+    assert isinstance(kv, Absent) and "NaN" in kv.cause
+
+
+async def test_series_that_a_service_names_itself_are_read_too() -> None:
+    async with http_server(text(PAGE + "mine_total 4\n")) as port:
+        series = (await once(port, also=frozenset({"mine_total"}))).scrapes[KEY]
+    assert not isinstance(series, Absent)
+    assert series[0].named("mine_total")[0].value == 4
+
+
+@pytest.mark.parametrize("ip", ["169.254.169.254", "fe80::1", "metadata.google.internal", "0.0.0.0"])
+async def test_an_address_that_no_pod_has_is_never_asked(ip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dialled(*_: object, **__: object) -> None:
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", dialled)
+    source = DirectScrape(QUICK)
+    collected = await source.collect([PodEndpoint("serving", "llama-0", "gpu-1", ip, 80)], NOW)
+    await source.close()
+    assert "which is never scraped: see status.podIP" in cause(collected)
+
+
+async def test_ipv6_is_dialled() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Host"] == f"[::1]:{port}"
+        return await text(PAGE)(request)
+
+    try:
+        runner = web.AppRunner(web.Application())
+        runner.app.router.add_get("/metrics", answer)
+        await runner.setup()
+        await web.TCPSite(runner, "::1", 0).start()
+    except OSError:
+        pytest.skip("NOT RUN: this machine has no IPv6 loopback")
+    port = runner.addresses[0][1]
+    source = DirectScrape(QUICK)
+    collected = await source.collect([PodEndpoint("serving", "llama-0", "gpu-1", "::1", port)], NOW)
+    await source.close()
+    await runner.cleanup()
+    assert collected.problems == {} and not isinstance(collected.scrapes[KEY], Absent)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PAGE),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(PAGE),
+    ],
+)
+async def test_every_way_to_end_a_page_is_understood(head: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head + PAGE.encode() + (b"\r\n0\r\n\r\n" if b"chunked" in head else b""))
+        await writer.drain()
+
+    async with raw_server(talk) as port:
+        assert not isinstance((await once(port)).scrapes[KEY], Absent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [(PAGE, "does not answer HTTP"), (PAGE[:20], "ends its page in the middle of a line")],
+)
+async def test_a_length_that_is_too_short_is_no_shorter_page(sent: str, named: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + sent.encode())
+        await writer.drain()
+
+    async with raw_server(talk) as port:
+        assert named in cause(await once(port))
+
+
+async def test_endless_headers_are_cut_off_with_memory_bounded() -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while sent < 2**26:
+            writer.write(b"".join(b"x-%d: %s\r\n" % (n, b"y" * 1000) for n in range(64)))
+            await writer.drain()
+            await asyncio.sleep(0)
+            sent += 2**16
+
+    async with raw_server(talk) as port:
+        assert "does not answer HTTP" in cause(await once(port, ScrapeOptions(spread=0.0)))
+    assert sent < 2**23
+
+
+async def test_a_connection_is_closed_after_its_page() -> None:
+    closed: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE.encode()))
+        await writer.drain()
+        closed.append(await reader.read())
+
+    source = DirectScrape(QUICK)
+    async with raw_server(talk) as port:
+        await source.collect([endpoint(port)], NOW)
+        async with asyncio.timeout(5):
+            while not closed:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    await source.close()
+    assert closed == [b""]
+
+
+class TestPodsThatKeepUsWaiting:
+    """They cost themselves their deadline, and nobody else anything."""
+
+    OPTIONS = ScrapeOptions(
+        concurrency=4, room=64, patience=0.02, limits=PageLimits(deadline=1.0), spread=0.0, longest_rest=45.0
+    )
+
+    @pytest.mark.parametrize("drips", [False, True])
+    async def test_the_others_do_not_wait(self, drips: bool) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if request.path == "/metrics":
+                return await text(PAGE)(request)
+            response = web.StreamResponse()
+            if drips:
+                await response.prepare(request)
+                await response.write(b"# a page that never ends\n")
+            await asyncio.sleep(30)
+            return response
+
+        source = DirectScrape(self.OPTIONS)
+        async with http_server(answer) as port:
+            sick = [endpoint(port, f"sick-{n}", path="/hang") for n in range(40)]
+            pods = [*sick, *(endpoint(port, f"llama-{n}") for n in range(40))]
+            for step in range(2):
+                now = NOW + 15 * step
+                collected = await source.collect(pods, now)
+                assert {key.pod for key in collected.problems} == {one.pod for one in sick}
+                newest = [series[-1].at for series in collected.scrapes.values() if not isinstance(series, Absent)]
+                assert len(newest) == 40
+                assert max(newest) - now < 0.9, "four at a time, forty hanging ones would take ten deadlines"
+                assert collected.at - now < 2.5
+        await source.close()
+
+    async def test_each_is_tried_less_often_but_once_a_minute(self) -> None:
+        tried: list[float] = []
+        healthy = False
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            tried.append(now)
+            if not healthy:
+                await asyncio.sleep(30)
+            return await text(PAGE)(request)
+
+        source = DirectScrape(replace(self.OPTIONS, limits=PageLimits(deadline=0.03)), monotonic=lambda: 0.0)
+        async with http_server(answer) as port:
+            causes = set()
+            for step in range(60):
+                now = NOW + 15 * step
+                causes.add(cause(await source.collect([endpoint(port)], now)))
+            gaps = {later - earlier for earlier, later in pairwise(tried)}
+            assert gaps == {15, 30, 45} or gaps == {15, 30, 45, 60}
+            assert len(tried) < 40 and len(causes) == 1
+            healthy = True
+            tried.clear()
+            for step in range(60, 68):
+                now = NOW + 15 * step
+                await source.collect([endpoint(port)], now)
+        await source.close()
+        assert len(tried) >= 5 and tried[-1] - tried[-2] == 15, "an answer ends the rest"
+
+    async def test_a_rest_does_not_outlast_a_clock_that_is_set_back(self) -> None:
+        async def hang(request: web.Request) -> web.StreamResponse:
+            await asyncio.sleep(30)
+            return web.Response()
+
+        source = DirectScrape(replace(self.OPTIONS, limits=PageLimits(deadline=0.2)), monotonic=lambda: 0.0)
+        async with http_server(hang) as port:
+            await source.collect([endpoint(port)], NOW + 3600)
+        async with http_server(text(PAGE)) as port:
+            back = await source.collect([endpoint(port)], NOW)
+        await source.close()
+        assert back.problems == {}
+
+    async def test_who_refuses_at_once_is_asked_every_time(self) -> None:
+        asked = 0
+
+        async def starting(request: web.Request) -> web.StreamResponse:
+            nonlocal asked
+            asked += 1
+            return web.Response(status=503)
+
+        source = DirectScrape(self.OPTIONS)
+        async with http_server(starting) as port:
+            for step in range(10):
+                await source.collect([endpoint(port)], NOW + step)
+        await source.close()
+        assert asked == 10
 
 
 class TestTls:

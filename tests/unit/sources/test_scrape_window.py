@@ -1,10 +1,16 @@
 """A target's window: order, bounds, and nothing kept twice."""
 
+import gzip
 import random
+import tracemalloc
+from pathlib import Path
 
+from scalewarden.signals.exposition import parse
+from scalewarden.signals.names import WANTED
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.window import Bounds, Window
 
+RECORDINGS = Path(__file__).parents[3] / "examples" / "recordings"
 RUNNING, BUCKET, COUNT = "vllm:num_requests_running", "vllm:ttft_bucket", "vllm:ttft_count"
 
 
@@ -64,13 +70,60 @@ def test_a_scrape_that_comes_late_brings_no_old_buckets_back() -> None:
     assert names(window) == [{RUNNING}, {RUNNING}, {RUNNING, BUCKET}]
 
 
-def test_what_does_not_move_is_stored_once() -> None:
+def test_pages_of_the_same_series_share_what_they_have_in_common() -> None:
+    windows = Window(), Window()
+    labels = {"engine": "0"}
+    for at in range(3):
+        for window in windows:
+            window.add(Scrape(at, (Sample(RUNNING, labels, 1), Sample(COUNT, labels, at))))
+    layouts = {id(scrape.layout) for window in windows for scrape in window.scrapes}
+    assert len(layouts) == 1
+
+
+def test_series_in_another_order_are_the_same_page() -> None:
+    window = Window()
+    for at, order in enumerate(([0, 1, 2], [2, 0, 1])):
+        series = [Sample(BUCKET, {"le": str(place)}, 10 * at + place) for place in range(3)]
+        window.add(Scrape(at, tuple(series[place] for place in order)))
+    first, second = window.scrapes
+    assert first.layout is second.layout
+    assert {one.labels["le"]: one.value for one in second.samples} == {"0": 10, "1": 11, "2": 12}
+
+
+def test_a_series_that_comes_later_leaves_the_labels_of_the_others_where_they_are() -> None:
     window = Window()
     for at in range(3):
-        window.add(page(at, running=1, count=at))
-    first, second, third = (scrape.samples for scrape in window.scrapes)
-    assert first[0] is second[0] is third[0]
-    assert second[1] is not third[1] and second[1].labels is third[1].labels
+        more = (Sample(COUNT, {"engine": "1"}, 7),) if at else ()
+        window.add(Scrape(at, (*more, Sample(RUNNING, {"engine": "0"}, at))))
+    first, second, third = (scrape.named(RUNNING)[0] for scrape in window.scrapes)
+    assert first.labels is second.labels is third.labels
+    assert [first.value, second.value, third.value] == [0, 1, 2]
+
+
+def test_a_series_that_is_there_twice_stays_so() -> None:
+    window = Window()
+    for at in range(2):
+        window.add(Scrape(at, (Sample(RUNNING, {}, 1), Sample(RUNNING, {}, at), Sample(COUNT, {}, at))))
+    assert [[one.value for one in scrape.named(RUNNING)] for scrape in window.scrapes] == [[1, 0], [1, 1]]
+
+
+def test_a_real_page_costs_little_memory() -> None:
+    """Every wanted series moves at every scrape, which is the most that a page can cost."""
+    page = gzip.decompress(sorted(RECORDINGS.glob("kv-pressured/scrapes/*/*.prom.gz"))[-1].read_bytes()).decode()
+    windows = [Window() for _ in range(4)]
+    parse(page, WANTED)  # what all pods share is not counted
+    tracemalloc.start()
+    try:
+        for step in range(44):
+            for number, window in enumerate(windows):
+                moved = (one._replace(value=one.value + step + number / 7) for one in parse(page, WANTED))
+                window.add(Scrape(15.0 * step, tuple(moved)))
+        used = tracemalloc.get_traced_memory()[0] / len(windows)
+    finally:
+        tracemalloc.stop()
+    assert len(windows[0].scrapes) == 44
+    assert used < 150_000
+    assert 0.5 < windows[0].bytes / used < 4, "the estimate that bounds a window must not be far off"
 
 
 def test_memory_is_bounded_and_the_newest_scrape_stays() -> None:

@@ -59,7 +59,9 @@ async def test_one_list_for_all_pods() -> None:
     found = await usage(api).collect([X, Y], NOW)
     assert api.asked == [""]
     assert found[X] == (Scrape(NOW - 5, (Sample(CORES, {"container": "vllm"}, 1.5),)),)
-    assert found[Y] == (Scrape(NOW - 5, (Sample(CORES, {"container": "vllm"}, pytest.approx(0.2)),)),)
+    [scrape] = found[Y]
+    assert scrape.at == NOW - 5
+    assert scrape.samples == (Sample(CORES, {"container": "vllm"}, pytest.approx(0.2)),)
 
 
 async def test_a_list_for_each_namespace_that_may_be_read() -> None:
