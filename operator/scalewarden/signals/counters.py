@@ -111,8 +111,11 @@ Gains = tuple[float, float, dict[Labels, float]]
 
 
 def by_labels(pages: Pages, name: str, only: Only) -> list[Gains]:
-    """(start, at, gain by label set) from each page that has the series to the next that has it."""
-    steps = []
+    """(start, at, gain by label set) from each page that has the series to the next that has it.
+
+    Of several reports of one number the one that gained the most in all is taken.
+    """
+    steps: list[Gains] = []
     known: dict[Labels, float] = {}
     for (earlier, before), (later, after) in pairwise(_having(pages, name, only)):
         # A series that comes back after a page without it was not born again.
@@ -123,13 +126,28 @@ def by_labels(pages: Pages, name: str, only: Only) -> list[Gains]:
             gains = _gains(known, after, born_late=bool(pages.born_late))
         if gains:
             steps.append((earlier, later, gains))
-    return steps
+    return _of_copies(steps, pages.copies)
+
+
+def _of_copies(steps: list[Gains], copies: frozenset[str]) -> list[Gains]:
+    totals: dict[Labels, float] = {}
+    for _, _, gains in steps:
+        for labels, gain in gains.items():
+            totals[labels] = totals.get(labels, 0.0) + gain
+    best: dict[Labels, Labels] = {}
+    for labels in sorted(totals, key=lambda one: (totals[one], sorted(one))):
+        best[frozenset(item for item in labels if item[0] not in copies)] = labels
+    if len(best) == len(totals):
+        return steps
+    taken = frozenset(best.values())
+    kept = ((start, at, {one: gain for one, gain in gains.items() if one in taken}) for start, at, gains in steps)
+    return [step for step in kept if step[2]]
 
 
 def _having(pages: Pages, name: str, only: Only) -> Iterator[tuple[float, Mapping[Labels, float]]]:
     """The pages with the series, and those on which it was not born yet: the engine is there, the counter is not."""
     for scrape in pages.scrapes:
-        found = values(scrape, name, only, pages.copies)
+        found = values(scrape, name, only, frozenset())
         if found is not None:
             yield scrape.at, found
         elif unborn(pages, scrape, name, only):

@@ -88,7 +88,8 @@ def _level(scrape: Scrape, series: Series, fold: Fold, copies: frozenset[str]) -
     added = [_beside(scrape, one, Fold.SUM, copies) for one in series.plus]
     if any(value is not None and math.isnan(value) for value in (*added, *(value for _, value in besides))):
         return None
-    level = max([level, *(value for one, value in besides if value is not None and value > level + one.rounding)])
+    for one, value in besides:
+        level = value if value is not None and value > level + one.rounding else level
     return (level + math.fsum(value for value in added if value is not None)) * series.scale
 
 

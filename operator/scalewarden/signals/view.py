@@ -44,7 +44,8 @@ def missing(view: View) -> Absent:
         because = f" ({view.row.when_absent})" if view.row.when_absent else ""
         spelled = " or ".join(dict.fromkeys(names))
         return Absent(f"not on its metrics page: {spelled}{because}", for_good=view.row.gone)
-    if pages == 1 and not any(view.row.kind_of(series) in (Kind.GAUGE, Kind.INFO) for series in view.row.spellings):
+    there = [one for one in view.row.spellings if any(_has(scrape, one, view.row) for scrape in view.pages.scrapes)]
+    if pages == 1 and not any(view.row.kind_of(one) in (Kind.GAUGE, Kind.INFO) for one in there):
         return Absent("only one scrape: a rate needs two")
     return Absent(f"no usable value of {' or '.join(dict.fromkeys(names))}: NaN, or outside its unit")
 
