@@ -121,7 +121,7 @@ def by_labels(pages: Pages, name: str, only: Only) -> list[Gains]:
         # A series that comes back after a page without it was not born again.
         known = {**known, **before} if pages.born_late else dict(before)
         if pages.restarted_between(earlier, later):
-            gains, known = dict(after), {}
+            gains, known = {labels: max(0.0, value) for labels, value in after.items()}, {}
         else:
             gains = _gains(known, after, born_late=bool(pages.born_late))
         if gains:
@@ -167,4 +167,7 @@ def _gains(before: Mapping[Labels, float], after: Mapping[Labels, float], *, bor
     if not born_late and not before.keys() & after.keys():
         return {}
     previous = {labels: before.get(labels, 0.0 if born_late else value) for labels, value in after.items()}
-    return {labels: value - previous[labels] if value >= previous[labels] else value for labels, value in after.items()}
+    return {
+        labels: value - previous[labels] if value >= previous[labels] else max(0.0, value)
+        for labels, value in after.items()
+    }
