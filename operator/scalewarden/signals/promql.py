@@ -1,7 +1,8 @@
 """An engine's table as PromQL: each spelling of a signal as the expression that says per pod what `measure` derives.
 
 What is not the same: `rate` extrapolates to the edges of its window and misses what a counter gained before its first
-sample; a level is that of the instant. Everything else (labels, copies, folds, units, guards) is the table's.
+sample; a level is that of the instant; a counter has the name that the table gives it, `_total` and all. Everything
+else (labels, copies, folds, units, guards) is the table's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,12 @@ class Writer:
     spans: Spans
 
     def signal(self, row: Row, spellings: Sequence[Series] | None = None) -> str:
-        """One row's signal per pod, from the first of its spellings (all, or some of them) that has samples."""
+        """One row's signal per pod, from the first of its spellings (all, or some of them) that has samples.
+
+        Empty for what PromQL cannot say.
+        """
+        if not recorded.recordable(self.table, row):
+            return ""
         some = row.spellings if spellings is None else spellings
         return self._first(row, [(one, self.spelling(row, one)) for one in some])
 
@@ -148,9 +154,8 @@ class Writer:
         return f"clamp_max({text}, 1)" if UNITS[row.signal] is Unit.FRACTION else text
 
     def _capacity(self) -> str:
-        if not isinstance(self.table.capacity, Least):
-            return ""
-        return " * ".join(f"min {POD} ({_selector(one)} > 0)" for one in self.table.capacity.factors)
+        factors = self.table.capacity.factors if isinstance(self.table.capacity, Least) else ()
+        return " * ".join(f"min {POD} ({_selector(one)} > 0)" for one in factors)
 
 
 def rules(tables: Sequence[EngineTable], spans: Spans) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,8 @@ def _row(table: EngineTable, row: Row) -> Row:
     count = next(filter(None, (count_of(row, series) for series in row.spellings)), "")
     named = {name_of(row, series): series.late for series in row.spellings}
     spellings = tuple(Series(name, only=only, late=late, observations=count) for name, late in named.items())
-    return replace(row, kind=kind, spellings=spellings)
+    # A rule that gives nothing does not say whether the engine lacks the series or its value was no number.
+    return replace(row, kind=kind, spellings=spellings, gone=False)
 
 
 def _names() -> frozenset[str]:
