@@ -97,7 +97,14 @@ def test_a_declared_engine_does_not_read_a_strangers_page():
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("trtllm_serve", 256), ("triton_trtllm", 64), ("nim_1", 64), ("dynamo_frontend", 256), ("vllm_0_32_dp2", None)],
+    [
+        ("trtllm_serve", 256),
+        ("triton_trtllm", 64),
+        ("nim_1", 64),
+        ("dynamo_frontend", 256),
+        ("sglang_0_4_6", 2231),
+        ("vllm_0_32_dp2", None),
+    ],
 )
 def test_the_batch_limit_where_the_page_tells(name: str, limit: int | None):
     assert batch_limit([load(name).scrape(AT)], Engine.AUTO, AT) == limit

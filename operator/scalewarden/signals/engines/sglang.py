@@ -25,6 +25,7 @@ _ITL = (Series("sglang:inter_token_latency_seconds"), Series("sglang:time_per_ou
 _E2E = (Series("sglang:e2e_request_latency_seconds"),)
 _REQUESTS = Series("sglang:num_requests_total")
 _PREFILL = "sglang:prefill_effective_tokens_total"
+_LIMIT = Least((Series("sglang:max_running_requests"),))
 _CAPACITY = Series("sglang:max_total_num_tokens", about="of one data-parallel rank")
 
 ROWS = (
@@ -94,5 +95,7 @@ TABLE = EngineTable(
     rows=ROWS,
     copies=frozenset({"pid", "tp_rank", "pp_rank", "moe_ep_rank"}),
     born_late=True,
+    extra=_LIMIT.names,
     capacity=Least((_CAPACITY,)),
+    limit=_LIMIT,
 )
