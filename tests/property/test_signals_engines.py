@@ -16,7 +16,7 @@ from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, coun
 from scalewarden.signals.sample import Sample, Scrape
 from tests.property.engine_pages import AT, EVERY, WITH_PAGES, Pod, copied, pods
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 """A page has hundreds of series: forty pods of eleven engines are seconds, and every run draws others."""
 RATES = (SignalName.GEN_TPS, SignalName.PREFILL_TPS, SignalName.FINISH_RATE, SignalName.PREEMPTIONS)
 ROWS = [(table, row) for table in WITH_PAGES for row in table.rows]
@@ -223,3 +223,10 @@ def test_every_counter_is_read_with_and_without_total():
         for one in row.spellings:
             if row.kind_of(one) is Kind.COUNTER:
                 assert set(counter_names(one.name)) <= table.names
+
+
+def test_numbers_beyond_measure_are_none():
+    """Two finite numbers may have no finite sum: a page that says so is no traceback."""
+    huge = [Sample("vllm:num_requests_running", {"engine": str(n)}, 1.7e308) for n in range(2)]
+    found = derived([Scrape(AT, tuple(huge))], WITH_PAGES[0])
+    assert isinstance(found[SignalName.RUNNING], Absent)

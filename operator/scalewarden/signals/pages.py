@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from scalewarden.model.signal import Point
 from scalewarden.signals.engines.table import EngineTable, Fold, Only, Series, carries
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.sample import BEYOND, Scrape
 
 Labels = frozenset[tuple[str, str]]
 
@@ -56,14 +56,14 @@ class Pages:
 def values(scrape: Scrape, name: str, only: Only, copies: frozenset[str]) -> dict[Labels, float] | None:
     """Value by label set, the labels of `copies` aside (several reports of one number: the largest).
 
-    None where the page has no such series, or one of them is NaN or infinite: what is left would be no sum.
+    None where the page has no such series, or one of them is NaN or beyond measure: what is left would be no sum.
     """
     found: dict[Labels, float] = {}
     for sample in scrape.named(name):
         labels = sample.labels
         if only and not carries(sample, only):
             continue
-        if not math.isfinite(sample.value):
+        if not -BEYOND < sample.value < BEYOND:
             return None
         told_apart = copies.isdisjoint(labels)
         key = frozenset(labels.items() if told_apart else (item for item in labels.items() if item[0] not in copies))

@@ -1,13 +1,12 @@
 """How an engine's table is written: one row a canonical signal, its series from the newest spelling to the oldest."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.signals.sample import BEYOND, Sample, Scrape
 
 Only = Mapping[str, str | tuple[str, ...]]
 
@@ -70,7 +69,7 @@ class Least:
         product = 1.0
         for one in self.factors:
             found = [sample.value for sample in scrape.named(one.name) if carries(sample, one.only)]
-            least = min((value for value in found if 0 < value < math.inf), default=None)
+            least = min((value for value in found if 0 < value < BEYOND), default=None)
             if least is None:
                 return None
             product *= least

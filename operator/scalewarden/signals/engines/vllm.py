@@ -99,7 +99,7 @@ def _tokens(labels: Mapping[str, str]) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdecimal() else None
+    return float(text) if text is not None and text.isdecimal() and len(text) < 16 else None
 
 
 TABLE = EngineTable(
