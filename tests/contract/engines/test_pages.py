@@ -1,12 +1,14 @@
 """Every engine and generation: what is read of its page is what the table beside the page says, signal by signal."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from scalewarden.model.signal import ENGINE_SIGNALS, Absent, Reading, Signal, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals.canonical import UNITS
-from scalewarden.signals.derive import batch_limit, replica_signals
+from scalewarden.signals.derive import derive, replica_signals
 from scalewarden.signals.engines import TABLES, detect_on_page
 from scalewarden.signals.engines.table import Kind
 from scalewarden.signals.sample import Scrape
@@ -15,7 +17,7 @@ from tests.contract.engines.pages import ALL, EVERY, Fixture, load
 AT = 1_766_370_000.0
 
 
-def read(scrapes: list[Scrape], engine: Engine = Engine.AUTO) -> dict[SignalName, Signal]:
+def read(scrapes: list[Scrape], engine: Engine = Engine.AUTO) -> Mapping[SignalName, Signal]:
     return replica_signals(scrapes, engine, AT, Thresholds(), 600)
 
 
@@ -107,4 +109,4 @@ def test_a_declared_engine_does_not_read_a_strangers_page():
     ],
 )
 def test_the_batch_limit_where_the_page_tells(name: str, limit: int | None):
-    assert batch_limit([load(name).scrape(AT)], Engine.AUTO, AT) == limit
+    assert derive([load(name).scrape(AT)], Engine.AUTO, AT, Thresholds(), 600).limit == limit
