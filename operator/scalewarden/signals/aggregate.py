@@ -67,5 +67,13 @@ def _observed(name: SignalName, pods: Sequence[Derived], limits: Thresholds) -> 
         causes = (signal for pod in pods if isinstance(signal := pod.signals.get(name), Absent))
         return next(causes, Absent("no replica is ready"))
     worst = max(told, key=lambda one: one.value)
-    mean = replace(worst, value=fmean(one.value for one in told))
+    mean = replace(worst, value=_mean(told))
     return replace(worst if name in QUANTILES else mean, at=min(one.at for one in told), series=())
+
+
+def _mean(told: Sequence[Reading]) -> float:
+    """The mean over pods, by what was observed on each where all of them say."""
+    counts = [one.observations or 0.0 for one in told]
+    if not all(counts):
+        return fmean(one.value for one in told)
+    return fsum(one.value * count for one, count in zip(told, counts, strict=True)) / fsum(counts)

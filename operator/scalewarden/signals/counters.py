@@ -1,13 +1,14 @@
 """Increases of counters between scrapes, through resets and restarts, summed over a pod's series."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum
 
 from scalewarden.model.signal import Point
-from scalewarden.signals.engines.table import Only, Series, counter_names
+from scalewarden.signals.engines.table import Only, Series, carries, counter_names
 from scalewarden.signals.pages import Labels, Pages, first_named, values
+from scalewarden.signals.sample import Scrape
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +111,54 @@ Gains = tuple[float, float, dict[Labels, float]]
 
 
 def by_labels(pages: Pages, name: str, only: Only) -> list[Gains]:
-    """(start, at, gain by label set) from each page that has the series to the next that has it."""
-    steps = []
+    """(start, at, gain by label set) from each page that has the series to the next that has it.
+
+    Of several reports of one number the one that gained the most in all is taken.
+    """
+    steps: list[Gains] = []
+    known: dict[Labels, float] = {}
     for (earlier, before), (later, after) in pairwise(_having(pages, name, only)):
+        # A series that comes back after a page without it was not born again.
+        known = {**known, **before} if pages.born_late else dict(before)
         if pages.restarted_between(earlier, later):
-            gains = dict(after)
+            gains, known = {labels: max(0.0, value) for labels, value in after.items()}, {}
         else:
-            gains = _gains(before, after, born_late=bool(pages.born_late))
+            gains = _gains(known, after, born_late=bool(pages.born_late))
         if gains:
             steps.append((earlier, later, gains))
-    return steps
+    return _of_copies(steps, pages.copies)
+
+
+def _of_copies(steps: list[Gains], copies: frozenset[str]) -> list[Gains]:
+    totals: dict[Labels, float] = {}
+    for _, _, gains in steps:
+        for labels, gain in gains.items():
+            totals[labels] = totals.get(labels, 0.0) + gain
+    best: dict[Labels, Labels] = {}
+    for labels in sorted(totals, key=lambda one: (totals[one], sorted(one))):
+        best[frozenset(item for item in labels if item[0] not in copies)] = labels
+    if len(best) == len(totals):
+        return steps
+    taken = frozenset(best.values())
+    kept = ((start, at, {one: gain for one, gain in gains.items() if one in taken}) for start, at, gains in steps)
+    return [step for step in kept if step[2]]
 
 
 def _having(pages: Pages, name: str, only: Only) -> Iterator[tuple[float, Mapping[Labels, float]]]:
     """The pages with the series, and those on which it was not born yet: the engine is there, the counter is not."""
     for scrape in pages.scrapes:
-        found = values(scrape, name, only, pages.copies)
+        found = values(scrape, name, only, frozenset())
         if found is not None:
             yield scrape.at, found
-        elif pages.born_late and not scrape.named(name) and _speaks(scrape.names, pages.born_late):
+        elif unborn(pages, scrape, name, only):
             yield scrape.at, {}
 
 
-def _speaks(names: Collection[str], prefix: str) -> bool:
-    return any(name.startswith(prefix) for name in names)
+def unborn(pages: Pages, scrape: Scrape, name: str, only: Only) -> bool:
+    """True where the engine is on a page and a counter of it, which is born by counting, is not yet."""
+    if not pages.born_late or any(carries(sample.labels, only) for sample in scrape.named(name)):
+        return False
+    return any(one.startswith(pages.born_late) for one in scrape.names)
 
 
 def _gains(before: Mapping[Labels, float], after: Mapping[Labels, float], *, born_late: bool) -> dict[Labels, float]:
@@ -142,4 +167,7 @@ def _gains(before: Mapping[Labels, float], after: Mapping[Labels, float], *, bor
     if not born_late and not before.keys() & after.keys():
         return {}
     previous = {labels: before.get(labels, 0.0 if born_late else value) for labels, value in after.items()}
-    return {labels: value - previous[labels] if value >= previous[labels] else value for labels, value in after.items()}
+    return {
+        labels: value - previous[labels] if value >= previous[labels] else max(0.0, value)
+        for labels, value in after.items()
+    }

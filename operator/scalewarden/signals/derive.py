@@ -97,10 +97,10 @@ def table_of(engine: Engine | EngineTable, pages: Pages, fallback: Engine = Engi
         return engine
     found = next((one for scrape in reversed(pages.scrapes) if (one := detect_on_page(scrape))), None)
     if engine in TABLES:
-        served = found is not None and found.engine in SERVED_BY.get(engine, ())
-        return TABLES[found.engine if found and served else engine]
+        served = found is not None and found.engine in (engine, *SERVED_BY.get(engine, ()))
+        return found.table if found and served else TABLES[engine]
     if found:
-        return TABLES[found.engine]
+        return found.table
     if fallback in TABLES:
         return TABLES[fallback]
     if not pages.scrapes:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum
 
-from scalewarden.signals.counters import by_labels, first_of, increase, of_series
+from scalewarden.signals.counters import by_labels, first_of, increase, of_series, unborn
 from scalewarden.signals.engines.table import Kind, Only, Series
 from scalewarden.signals.pages import Labels, Pages, values
+from scalewarden.signals.sample import Scrape
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,20 @@ def _buckets(telling: Pages, name: str, only: Only) -> dict[float, float]:
 
 def _telling(pages: Pages, name: str, only: Only) -> Pages:
     """The first and last page and those around a reset or a new series: between them all others add nothing."""
-    counts = [(scrape, found) for scrape in pages.scrapes if (found := values(scrape, name, only, pages.copies))]
+    counts = [
+        (scrape, found) for scrape in pages.scrapes if (found := _count_on(pages, scrape, name, only)) is not None
+    ]
     telling = {0, len(counts) - 1}
     for index, ((earlier, before), (later, after)) in enumerate(pairwise(counts)):
         if pages.restarted_between(earlier.at, later.at) or _breaks(before, after):
             telling |= {index, index + 1}
-    if pages.born_late:  # a page on which it was not born yet is its zero
-        telling_scrapes = {counts[index][0].at for index in telling if counts} | {s.at for s in pages.scrapes[:1]}
-        return pages.only(scrape for scrape in pages.scrapes if scrape.at in telling_scrapes)
     return pages.only(scrape for index, (scrape, _) in enumerate(counts) if index in telling)
+
+
+def _count_on(pages: Pages, scrape: Scrape, name: str, only: Only) -> dict[Labels, float] | None:
+    """The counts on a page; none yet where the engine is there and the histogram was not born."""
+    found = values(scrape, name, only, frozenset())
+    return {} if found is None and unborn(pages, scrape, name, only) else found
 
 
 def _breaks(before: Mapping[Labels, float], after: Mapping[Labels, float]) -> bool:

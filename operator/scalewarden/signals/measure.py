@@ -1,6 +1,5 @@
 """How each kind of signal is made of a pod's pages: levels, rates, increases, quantiles and means."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,13 +8,16 @@ from scalewarden.model.thresholds import Thresholds
 from scalewarden.signals import counters, histograms, windows
 from scalewarden.signals.canonical import QUANTILES, UNITS
 from scalewarden.signals.counters import Increase, increase
-from scalewarden.signals.engines.table import Kind, Series
+from scalewarden.signals.engines.table import Fold, Kind, Series
 from scalewarden.signals.histograms import Observed
 from scalewarden.signals.pages import gauge
 from scalewarden.signals.view import View, missing
 
 RATE_SPAN = 120.0
 """Seconds of a throughput rate: at least four scrapes at 15-30 s (metric catalogue)."""
+
+WHOLE = 1.0 + 1e-6
+"""The largest fraction, with room for rounding."""
 
 Seen = dict[tuple[str, Kind], Observed | None]
 """What the series of one pod observed, by name: several signals rest on one histogram, which is read once."""
@@ -58,14 +60,14 @@ def _look_once(view: View, series: Series, kind: Kind, seen: Seen) -> Observed |
 
 
 def _points(view: View, series: Series) -> tuple[Point, ...]:
-    """The samples of a gauge that can be believed."""
+    """The samples of a gauge that can be believed: no level is negative, and no fraction is above one.
+
+    One sample above one says that the series is a percentage, so that its 0.8 is no 80 % either.
+    """
     points = gauge(view.pages, series, view.row.fold)
-    return tuple(point for point in points if _believable(point.value, view.unit))
-
-
-def _believable(value: float, unit: Unit) -> bool:
-    """No level is negative, and no fraction is a percentage: a number outside its unit is no number."""
-    return 0 <= value <= (1.0 + 1e-6 if unit is Unit.FRACTION else math.inf)
+    if view.unit is Unit.FRACTION and any(point.value > WHOLE for point in points):
+        return ()
+    return tuple(point for point in points if point.value >= 0)
 
 
 def _level(view: View, series: Series) -> Signal | None:
@@ -73,7 +75,18 @@ def _level(view: View, series: Series) -> Signal | None:
     points = _points(view, series)
     if not points:
         return None
-    return Reading(points[-1].value, view.unit, points[-1].at, series.name, _seconds(points), points)
+    reading = Reading(points[-1].value, view.unit, points[-1].at, series.name, _seconds(points), points)
+    return _backed(reading, view, series) if series.observations else reading
+
+
+def _backed(reading: Reading, view: View, series: Series) -> Signal:
+    """A quantile or mean that somebody else computed, with what stands behind it."""
+    counts = gauge(view.pages, Series(series.observations, only=series.only), Fold.SUM)
+    count = counts[-1].value if counts else None
+    enough = view.limits["latencyObservations"]
+    if view.row.signal in QUANTILES and (count is None or count < enough):
+        return _too_few(view.limits)
+    return replace(reading, observations=count)
 
 
 def _effective_batch(view: View, series: Series) -> Signal | None:
@@ -120,12 +133,17 @@ def summary(signal: SignalName, one: Observed, limits: Thresholds) -> Signal:
     span = f"{limits['latencySpan'] / 60:.0f} min"
     enough, quantile = limits["latencyObservations"], QUANTILES.get(signal)
     if quantile is not None and one.count < enough:
-        return Absent(f"not enough traffic: fewer than {enough:.0f} observations in {span}")
+        return _too_few(limits)
     value = one.mean if quantile is None else histograms.quantile(one, quantile)
     if value is None:
         return Absent(_nothing(signal, span) if not one.count else "its buckets do not agree")
     value = min(1.0, value) if UNITS[signal] is Unit.FRACTION else value
     return Reading(value, UNITS[signal], one.at, one.name, one.seconds, observations=one.count)
+
+
+def _too_few(limits: Thresholds) -> Absent:
+    span = f"{limits['latencySpan'] / 60:.0f} min"
+    return Absent(f"not enough traffic: fewer than {limits['latencyObservations']:.0f} observations in {span}")
 
 
 def _nothing(signal: SignalName, span: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scalewarden.model.signal import Point
-from scalewarden.signals.engines.table import EngineTable, Fold, Only, Series
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.engines.table import EngineTable, Fold, Only, Series, carries
+from scalewarden.signals.sample import BEYOND, Scrape
 
 Labels = frozenset[tuple[str, str]]
 
@@ -56,25 +56,16 @@ class Pages:
 def values(scrape: Scrape, name: str, only: Only, copies: frozenset[str]) -> dict[Labels, float] | None:
     """Value by label set, the labels of `copies` aside (several reports of one number: the largest).
 
-    None where the page has no such series, or one of them is NaN or infinite: what is left would be no sum.
+    None where the page has no such series, or one of them is NaN or beyond measure: what is left would be no sum.
     """
     found: dict[Labels, float] = {}
     for labels, key, value in scrape.keyed(name, copies):
-        if only and not _carries(labels, only):
+        if only and not carries(labels, only):
             continue
-        if not math.isfinite(value):
+        if not -BEYOND < value < BEYOND:
             return None
         found[key] = max(found.get(key, value), value)
     return found or None
-
-
-def _carries(labels: Mapping[str, str], only: Only) -> bool:
-    """True where each label has its value, or one of its values; an empty one stands for a missing label."""
-    for label, wanted in only.items():
-        value = labels.get(label, "")
-        if value not in wanted if isinstance(wanted, tuple) else value != wanted:
-            return False
-    return True
 
 
 def gauge(pages: Pages, series: Series, fold: Fold) -> tuple[Point, ...]:
@@ -84,19 +75,45 @@ def gauge(pages: Pages, series: Series, fold: Fold) -> tuple[Point, ...]:
 
 
 def _level(scrape: Scrape, series: Series, fold: Fold, copies: frozenset[str]) -> float | None:
-    def folded(one: Series, how: Fold) -> float | None:
-        found = values(scrape, one.name, one.only, copies | series.copies)
-        return None if found is None else _fold(found.values(), how)
-
-    own = folded(series, fold)
+    own = values(scrape, series.name, series.only, copies | series.copies)
+    if own is not None and series.over:
+        own = _shares(scrape, own, series, copies)
     if own is None:
         return None
-    level = max([own, *(beside for one in series.most if (beside := folded(one, Fold.MAX)) is not None)])
-    level += math.fsum(more for one in series.plus if (more := folded(one, Fold.SUM)) is not None)
-    if not series.over:
-        return level * series.scale
-    whole = next((found for one in series.over if (found := folded(one, fold)) is not None), 0.0)
-    return level / whole * series.scale if whole > 0 else None
+    level = _fold(own.values(), fold)
+    besides = [(one, _beside(scrape, one, Fold.MAX, copies)) for one in series.most]
+    added = [_beside(scrape, one, Fold.SUM, copies) for one in series.plus]
+    if any(value is not None and math.isnan(value) for value in (*added, *(value for _, value in besides))):
+        return None
+    for one, value in besides:
+        level = value if value is not None and value > level + one.rounding else level
+    return (level + math.fsum(value for value in added if value is not None)) * series.scale
+
+
+def _beside(scrape: Scrape, one: Series, fold: Fold, copies: frozenset[str]) -> float | None:
+    """What is combined with a series: None where it is not on the page, NaN where it is and is no number."""
+    if not any(carries(sample.labels, one.only) for sample in scrape.named(one.name)):
+        return None
+    found = values(scrape, one.name, one.only, copies | one.copies)
+    return math.nan if found is None else _fold(found.values(), fold)
+
+
+def _shares(
+    scrape: Scrape, own: Mapping[Labels, float], series: Series, copies: frozenset[str]
+) -> dict[Labels, float] | None:
+    """Each engine's part of its own whole; None unless all of them have one."""
+    for one in series.over:
+        found = values(scrape, one.name, one.only, copies | one.copies)
+        if found is not None:
+            wholes = {_apart(labels, one.only): value for labels, value in found.items()}
+            pairs = [(labels, value, wholes.get(_apart(labels, series.only), 0.0)) for labels, value in own.items()]
+            return {labels: value / whole for labels, value, whole in pairs} if all(w > 0 for *_, w in pairs) else None
+    return None
+
+
+def _apart(labels: Labels, only: Only) -> Labels:
+    """Labels without those by which a series was picked out."""
+    return frozenset(item for item in labels if item[0] not in only)
 
 
 def _fold(numbers: Iterable[float], fold: Fold) -> float:

@@ -4,6 +4,9 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+BEYOND = 1e100
+"""No exporter measures or counts so far: from here on a number is none, and no sum of smaller ones overflows."""
+
 
 class Sample(NamedTuple):
     """One series' value; name as on the wire (`vllm:prefix_cache_hits_total`), labels without `__name__`."""

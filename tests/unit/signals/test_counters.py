@@ -98,3 +98,26 @@ def test_less_is_never_below_zero():
     assert taken is not None
     assert gained is not None
     assert [step.gain for step in gained.less(taken).steps] == [0, 25]
+
+
+def test_a_counter_that_comes_back_was_not_born_again():
+    """One page without it, as when a rank answered late: what it had counted before is no gain."""
+    pages = [{"c": 100.0}, {}, {"c": 130.0}]
+    scrapes = tuple(
+        Scrape(float(at), (Sample("e:up", {}, 1.0), *(Sample(name, {}, n) for name, n in page.items())))
+        for at, page in enumerate(pages)
+    )
+    found = increase(Pages(scrapes, born_late="e:"), ("c",))
+    assert found is not None
+    assert found.total == 30
+
+
+def test_of_several_reports_the_one_that_gained_the_most_counts():
+    """Not the one with the longest life: a model that served all day may stand still now."""
+    scrapes = tuple(
+        Scrape(float(at), (Sample("c", {"rank": "0"}, 9000.0), Sample("c", {"rank": "1"}, 10.0 * at)))
+        for at in range(3)
+    )
+    found = increase(Pages(scrapes, copies=frozenset({"rank"})), ("c",))
+    assert found is not None
+    assert found.total == 20

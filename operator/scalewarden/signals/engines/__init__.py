@@ -10,6 +10,7 @@ from scalewarden.signals.engines import (
     lmdeploy,
     nim,
     ray_serve,
+    recorded,
     sglang,
     tensorrt_llm,
     tgi,
@@ -37,6 +38,9 @@ TABLES: Mapping[Engine, EngineTable] = {
 }
 """In the order in which a page is tried: Dynamo's workers pass their engine's series on, which say more."""
 
+RECORDED: Mapping[Engine, EngineTable] = {engine: recorded.of(table) for engine, table in TABLES.items() if table.rows}
+"""The same engines, read from the series that recording rules wrote of them."""
+
 SERVED_BY: Mapping[Engine, tuple[Engine, ...]] = {
     Engine.VLLM: (Engine.RAY_SERVE,),
     Engine.TENSORRT_LLM: (Engine.TRITON,),
@@ -47,27 +51,47 @@ SERVED_BY: Mapping[Engine, tuple[Engine, ...]] = {
 """Whose names an engine that was declared may write on its page, as it is served."""
 
 LATE: frozenset[str] = frozenset(
-    series.name for table in TABLES.values() for row in table.rows for series in row.spellings if series.late
+    series.name
+    for table in (*TABLES.values(), *RECORDED.values())
+    for row in table.rows
+    for series in row.spellings
+    if series.late
 )
 """Counters that move only when a request ends: they stand still during a long answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """An engine and the one thing that gave it away, for people."""
+    """An engine, the one thing that gave it away, for people, and whether its signals were recorded for us."""
 
     engine: Engine
     evidence: str
+    recorded: bool = False
+
+    @property
+    def table(self) -> EngineTable:
+        """The table to read its page with."""
+        return (RECORDED if self.recorded else TABLES)[self.engine]
 
 
 def detect_on_page(scrape: Scrape) -> Detected | None:
-    """The engine that wrote a page; None where no known engine's series are on it."""
+    """The engine that wrote a page, or of which a Prometheus recorded it; None where no known engine is on it."""
+    known = _recorded_on(scrape)
+    if known:
+        return Detected(known, f"recorded series {recorded.PREFIX}… ({known})", recorded=True)
     for table in TABLES.values():
         name = table.on(scrape)
         if name:
             version = table.version(scrape)
             return Detected(table.engine, f"series {name} ({table.engine}{f' {version}' if version else ''})")
     return None
+
+
+def _recorded_on(scrape: Scrape) -> Engine | None:
+    """The engine of recorded series; the first in the order of pages where Prometheus recorded two."""
+    names = (name for name in scrape.names if name.startswith(recorded.PREFIX))
+    engines = {sample.labels.get(recorded.LABEL) for name in names for sample in scrape.named(name)}
+    return next((engine for engine in TABLES if engine in engines), None)
 
 
 def detect_in_template(workload: Workload) -> Detected | None:

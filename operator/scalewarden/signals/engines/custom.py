@@ -21,7 +21,7 @@ _RATES = (SignalName.GEN_TPS, SignalName.PREFILL_TPS, SignalName.FINISH_RATE)
 _OBSERVED = (
     *QUANTILES, SignalName.ITL_MEAN, SignalName.QUEUE_MEAN, SignalName.INPUT_TOKENS, SignalName.OUTPUT_TOKENS,
 )  # fmt: skip
-_LARGEST = (SignalName.KV_USAGE, SignalName.EFF_BATCH, SignalName.KV_TOKENS, SignalName.PREFIX_HIT)
+_LARGEST = (SignalName.KV_USAGE, SignalName.EFF_BATCH, SignalName.KV_TOKENS, SignalName.PREFIX_HIT, *_OBSERVED)
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"]*)"')
 _COUNTED = ("_total", "_sum", "_count")
 

@@ -6,8 +6,7 @@ one reads a worker without them, and a frontend, which is where latencies are me
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
 
 _WORKER, _FRONT = "dynamo_component_", "dynamo_frontend_"
 _RUNNING = (Series(f"{_WORKER}inflight_requests"), Series(f"{_FRONT}inflight_requests"))
@@ -19,7 +18,10 @@ _FRONTEND = "latencies and queue are on the frontend's page, not on a worker's"
 
 ROWS = (
     # `percent` is a fraction.
-    Row(SignalName.KV_USAGE, Kind.GAUGE, Fold.MAX, (Series(f"{_WORKER}gpu_cache_usage_percent"),)),
+    Row(SignalName.KV_USAGE, Kind.GAUGE, Fold.MAX, (
+        Series(f"{_WORKER}gpu_cache_usage_percent"),
+        Series(f"{_WORKER}kvstats_gpu_cache_usage_percent", "before 1.0"),
+    )),
     Row(SignalName.RUNNING, Kind.GAUGE, Fold.SUM, _RUNNING),
     Row(SignalName.WAITING, Kind.GAUGE, Fold.SUM, (
         Series(f"{_FRONT}queued_requests"), Series(f"{_FRONT}router_queue_pending_requests"),
@@ -33,7 +35,9 @@ ROWS = (
         Series(f"{_WORKER}requests_total"), Series(f"{_FRONT}requests_total"),
     )),
     Row(SignalName.PREFIX_HIT, Kind.GAUGE, Fold.MAX, (
-        Series(f"{_WORKER}kv_cache_hit_rate"), Series(f"{_FRONT}kv_hit_rate", kind=Kind.HISTOGRAM),
+        Series(f"{_WORKER}kv_cache_hit_rate"),
+        Series(f"{_WORKER}kvstats_gpu_prefix_cache_hit_rate", "before 1.0"),
+        Series(f"{_FRONT}kv_hit_rate", kind=Kind.HISTOGRAM),
     )),
     Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT, when_absent=_FRONTEND),
     Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT, when_absent=_FRONTEND),
@@ -46,12 +50,6 @@ ROWS = (
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series(f"{_FRONT}output_sequence_tokens"),)),
 )  # fmt: skip
 
-
-def limit(scrape: Scrape) -> float | None:
-    """The batch limit of one worker's engine."""
-    return min((sample.value for sample in scrape.named(_LIMIT) if sample.value > 0), default=None)
-
-
 TABLE = EngineTable(
     engine=Engine.DYNAMO,
     prefix="dynamo_",
@@ -62,5 +60,5 @@ TABLE = EngineTable(
     rows=ROWS,
     never={SignalName.PREEMPTIONS: "only the engine's own series tell, which a worker passes on with DYN_SYSTEM_PORT"},
     extra=(_LIMIT,),
-    limit=limit,
+    limit=Least((Series(_LIMIT),)),
 )

@@ -6,8 +6,7 @@ easily, so two that no other engine writes must be on the page together.
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
 
 _LIMIT, _KV = "num_request_max", "gpu_cache_usage_perc"
 _RUNNING = (Series("num_requests_running"),)
@@ -28,6 +27,7 @@ ROWS = (
     Row(SignalName.FINISH_RATE, Kind.COUNTER, Fold.SUM, (_FINISHED, Series("request_success_total"))),
     Row(SignalName.BAD_RATIO, Kind.RATIO, Fold.SUM, (
         Series("request_finish_total", only={"finished_reason": ("abort", "error")}, over=(_FINISHED,)),
+        Series("request_failure_total", over=(_FINISHED,)),
     ), when_absent="no request was aborted or failed yet"),
     Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
     Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
@@ -40,21 +40,15 @@ ROWS = (
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("request_generation_tokens"),)),
 )  # fmt: skip
 
-
-def limit(scrape: Scrape) -> float | None:
-    """The most requests that run at a time."""
-    return min((sample.value for sample in scrape.named(_LIMIT) if sample.value > 0), default=None)
-
-
 TABLE = EngineTable(
     engine=Engine.NIM,
     prefix="",
     silent="NIM serves them at /v1/metrics",
     switch="set metrics.path: /v1/metrics",
-    images=("nvcr.io/nim/", "/nim/"),
+    images=("nvcr.io/nim/",),
     commands=(),
     rows=ROWS,
     marks=(_LIMIT, _KV),
     extra=(_LIMIT,),
-    limit=limit,
+    limit=Least((Series(_LIMIT),)),
 )

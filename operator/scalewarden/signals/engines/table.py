@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.sample import BEYOND, Scrape
 
 Only = Mapping[str, str | tuple[str, ...]]
 
@@ -36,9 +36,10 @@ class Series:
     kind, where it differs from the row's. scale turns its unit into the signal's. plus: gauges that are added where
     they are there. minus: a counter whose increase is taken off. over: what it is divided by, a gauge's level or, for
     a ratio, a counter's increase; of several spellings the first that is there. most: gauges beside it, of all of
-    which the largest counts. copies: labels of this series that tell apart reports of one number, beside the table's.
-    late: it moves only when a request ends, so that it stands still during a long answer. about: what a reader should
-    know of it, in a few words.
+    which the largest counts; rounding: by how much such a one must be larger, where it is rounded. observations: the
+    gauge that says how many observations stand behind this one. copies: labels of this series that tell apart reports
+    of one number, beside the table's. late: it moves only when a request ends, so that it stands still during a long
+    answer. about: what a reader should know of it, in a few words.
     """
 
     name: str
@@ -50,9 +51,34 @@ class Series:
     minus: tuple["Series", ...] = ()
     over: tuple["Series", ...] = ()
     most: tuple["Series", ...] = ()
+    rounding: float = 0.0
+    observations: str = ""
     copies: frozenset[str] = frozenset()
     late: bool = False
     about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """A number that gauges of a page multiply to, of each its least value above zero; None without one of them."""
+
+    factors: tuple[Series, ...]
+
+    def __call__(self, scrape: Scrape) -> float | None:
+        """The product on one page."""
+        product = 1.0
+        for one in self.factors:
+            found = [sample.value for sample in scrape.named(one.name) if carries(sample.labels, one.only)]
+            least = min((value for value in found if 0 < value < BEYOND), default=None)
+            if least is None:
+                return None
+            product *= least
+        return product
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The series names that it reads."""
+        return tuple(one.name for one in self.factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +100,15 @@ class Row:
     def kind_of(self, series: Series) -> Kind:
         """The kind of one of its spellings."""
         return series.kind or self.kind
+
+
+def carries(labels: Mapping[str, str], only: Only) -> bool:
+    """True where each label has its value, or one of its values; an empty one stands for a missing label."""
+    for label, wanted in only.items():
+        value = labels.get(label, "")
+        if value not in wanted if isinstance(wanted, tuple) else value != wanted:
+            return False
+    return True
 
 
 def nothing(scrape: Scrape) -> None:
@@ -138,7 +173,8 @@ def wire_names(kind: Kind, series: Series) -> tuple[str, ...]:
         return tuple(f"{series.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
     if kind in (Kind.COUNTER, Kind.RATIO):
         return tuple(name for one in (series, *series.minus, *series.over) for name in counter_names(one.name))
-    return tuple(one.name for one in (series, *series.plus, *series.over, *series.most))
+    beside = (series.observations,) if series.observations else ()
+    return tuple(one.name for one in (series, *series.plus, *series.over, *series.most)) + beside
 
 
 def counter_names(name: str) -> Sequence[str]:

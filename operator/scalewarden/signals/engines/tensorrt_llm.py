@@ -6,8 +6,7 @@ Two switches in its configuration: request metrics need `return_perf_metrics: tr
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
 
 _GAUGES = "set enable_iter_perf_stats: true in trtllm-serve's configuration"
 _REQUESTS = "set return_perf_metrics: true in trtllm-serve's configuration"
@@ -17,9 +16,8 @@ _ITL = (Series("trtllm_time_per_output_token_seconds", about="one mean a request
 _E2E = (Series("trtllm_e2e_request_latency_seconds"),)
 _DONE = (Series("trtllm_num_requests_completed_total"), Series("trtllm_request_success_total"))
 _PROMPT, _CACHED = "trtllm_prompt_tokens_total", Series("trtllm_prompt_cached_tokens_total")
-_BLOCKS, _BLOCK_SIZE, _LIMIT = (
-    "trtllm_kv_cache_max_blocks", "trtllm_kv_cache_tokens_per_block", "trtllm_max_batch_size_static",
-)  # fmt: skip
+_BLOCKS, _BLOCK_SIZE = Series("trtllm_kv_cache_max_blocks"), Series("trtllm_kv_cache_tokens_per_block")
+_CAPACITY, _LIMIT = Least((_BLOCKS, _BLOCK_SIZE)), Least((Series("trtllm_max_batch_size_static"),))
 
 ROWS = (
     Row(SignalName.KV_USAGE, Kind.GAUGE, Fold.MAX, (Series("trtllm_kv_cache_utilization"),), switch=_GAUGES),
@@ -53,24 +51,8 @@ ROWS = (
     Row(SignalName.OUTPUT_TOKENS, Kind.RATIO, Fold.SUM, (
         Series("trtllm_generation_tokens_total", over=_DONE),
     ), switch=_REQUESTS),
-    Row(SignalName.KV_TOKENS, Kind.INFO, Fold.MAX, (Series(_BLOCKS),), switch=_GAUGES),
+    Row(SignalName.KV_TOKENS, Kind.INFO, Fold.MAX, (_BLOCKS,), switch=_GAUGES),
 )  # fmt: skip
-
-
-def capacity(scrape: Scrape) -> float | None:
-    """KV tokens: blocks × tokens a block."""
-    blocks, size = _least(scrape, _BLOCKS), _least(scrape, _BLOCK_SIZE)
-    return blocks * size if blocks and size else None
-
-
-def limit(scrape: Scrape) -> float | None:
-    """The batch limit in sequences."""
-    return _least(scrape, _LIMIT)
-
-
-def _least(scrape: Scrape, name: str) -> float | None:
-    return min((sample.value for sample in scrape.named(name) if sample.value > 0), default=None)
-
 
 TABLE = EngineTable(
     engine=Engine.TENSORRT_LLM,
@@ -82,7 +64,7 @@ TABLE = EngineTable(
     commands=("trtllm-serve",),
     rows=ROWS,
     never={SignalName.PREEMPTIONS: "trtllm-serve counts no preemptions: trtllm_num_paused_requests is a level"},
-    extra=(_BLOCK_SIZE, _LIMIT),
-    capacity=capacity,
-    limit=limit,
+    extra=(*_CAPACITY.names, *_LIMIT.names),
+    capacity=_CAPACITY,
+    limit=_LIMIT,
 )

@@ -42,5 +42,6 @@ TABLE = EngineTable(
     images=("text-generation-inference",),
     commands=("text-generation-launcher", "text-generation-router"),
     rows=ROWS,
+    born_late=True,
     never={SignalName.KV_USAGE: _NO_KV, SignalName.KV_TOKENS: _NO_KV},
 )

@@ -5,8 +5,7 @@ An ensemble counts each request once for every model on its way: labels `model` 
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
-from scalewarden.signals.sample import Scrape
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
 
 _REQUEST, _KV = "nv_trt_llm_request_metrics", "nv_trt_llm_kv_cache_block_metrics"
 _ENSEMBLE = frozenset({"model", "version"})
@@ -57,23 +56,6 @@ ROWS = (
     Row(SignalName.KV_TOKENS, Kind.INFO, Fold.MAX, (_blocks("max"),)),
 )  # fmt: skip
 
-
-def capacity(scrape: Scrape) -> float | None:
-    """KV tokens: blocks × tokens a block."""
-    blocks, size = (_least(scrape, _KV, "kv_cache_block_type", kind) for kind in ("max", "tokens_per"))
-    return blocks * size if blocks and size else None
-
-
-def limit(scrape: Scrape) -> float | None:
-    """The most requests that one model serves at a time."""
-    return _least(scrape, _REQUEST, "request_type", "max")
-
-
-def _least(scrape: Scrape, name: str, label: str, wanted: str) -> float | None:
-    found = (sample for sample in scrape.named(name) if sample.labels.get(label) == wanted)
-    return min((sample.value for sample in found if sample.value > 0), default=None)
-
-
 TABLE = EngineTable(
     engine=Engine.TRITON,
     prefix="nv_",
@@ -88,6 +70,6 @@ TABLE = EngineTable(
         SignalName.ITL_P95: _SUMS_ONLY,
         SignalName.ITL_P99: _SUMS_ONLY,
     },
-    capacity=capacity,
-    limit=limit,
+    capacity=Least((_blocks("max"), _blocks("tokens_per"))),
+    limit=Least((_requests("max"),)),
 )

@@ -12,7 +12,7 @@ _TTFT = (Series("vllm:time_to_first_token_seconds"),)
 _E2E = (Series("vllm:e2e_request_latency_seconds"),)
 _FINISHED = "vllm:request_success_total"
 _SLEEP = "vllm:engine_sleep_state"
-_SIMULATOR = "vllm:max_num_generation_tokens"
+_SIMULATOR = "vllm:max_num_generation_tokens_count"
 _ITL = (
     Series("vllm:inter_token_latency_seconds", "0.10.2 on"),
     Series("vllm:time_per_output_token_seconds", "up to 0.11, V0"),
@@ -99,7 +99,7 @@ def _tokens(labels: Mapping[str, str]) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdecimal() else None
+    return float(text) if text is not None and text.isdecimal() and len(text) < 16 else None
 
 
 TABLE = EngineTable(
