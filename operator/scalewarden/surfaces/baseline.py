@@ -38,10 +38,7 @@ def baseline_status(learned: Learned, at: float, limits: Thresholds) -> Baseline
         updated=_whole(learned.updated),
         changed_at=_whole(learned.changed_at),
         fingerprint=FingerprintStatus.model_validate(asdict(learned.fingerprint)),
-        saturated=SaturatedStatus(
-            at=tuple(int(point.at) for point in learned.saturated),
-            tps=tuple(point.value for point in learned.saturated),
-        ),
+        saturated=_saturated(learned.saturated) if learned.saturated else None,
         calm=tuple(CalmStatus(at=int(point.at), tps=point.value) for point in learned.calm),
         itl=LineStatus.model_validate(asdict(learned.itl)) if learned.itl else None,
         batches=tuple(BucketStatus.model_validate(asdict(bucket)) for bucket in learned.batches),
@@ -50,6 +47,10 @@ def baseline_status(learned: Learned, at: float, limits: Thresholds) -> Baseline
             for start in learned.cold_starts
         ),
     )
+
+
+def _saturated(samples: tuple[Point, ...]) -> SaturatedStatus:
+    return SaturatedStatus(at=tuple(int(one.at) for one in samples), tps=tuple(one.value for one in samples))
 
 
 def _whole(at: float | None) -> int | None:
