@@ -59,6 +59,9 @@ class Facts:
     services: Service objects of the namespace. cold_start in seconds, where measured; cold_starts those that its pods
     show. scrape_interval in seconds; measured from the scrapes where None. nodes: labels by name of the nodes that are
     known. cpu: rows of CPU usage by (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
+    services: Service objects of the namespace. cold_start in seconds, where measured; cold_starts those that its pods
+    show. scrape_interval in seconds; measured from the scrapes where None. nodes: labels by name of the nodes that are
+    known. cpu: rows of CPU usage by (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
     refused: why queries of engine Custom give nothing.
     """
 
@@ -104,7 +107,7 @@ def assemble(
     target = _numbered(target_of(spec.target_ref.model_dump(by_alias=True), facts.resource), facts.target)
     if target.ordered:
         replicas = tuple(map(_with_ordinal, replicas))
-    found = Snapshot(
+    snapshot = Snapshot(
         name=declared.name,
         namespace=declared.namespace,
         at=at,
@@ -127,7 +130,7 @@ def assemble(
         history=history,
         interconnect=_interconnect(spec, workload, facts, replicas),
     )
-    return with_baseline(found, learned, declared.metadata.annotations.get(RESET_BASELINE))
+    return with_baseline(snapshot, learned, declared.metadata.annotations.get(RESET_BASELINE))
 
 
 def _interconnect(
