@@ -56,7 +56,7 @@ def test_the_same_look_teaches_once(snapshot: Snapshot) -> None:
 
 
 @given(learned=baselines())
-def test_json_and_status_give_back_the_same(learned: Learned) -> None:
+def test_json_gives_back_the_same(learned: Learned) -> None:
     assert from_json(to_json(learned)) == learned
 
 
@@ -67,8 +67,7 @@ def test_a_new_operator_knows_what_the_old_one_learned(snapshot: Snapshot) -> No
     again = learned_of(
         status.model_validate_json(status.model_dump_json(by_alias=True, exclude_none=True)), snapshot.at
     )
-    assert again is not None
-    assert again == learned or baseline_status(again, snapshot.at, LIMITS) == status
+    assert again == learned
 
 
 @given(learned=baselines())
