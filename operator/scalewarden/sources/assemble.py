@@ -59,9 +59,6 @@ class Facts:
     services: Service objects of the namespace. cold_start in seconds, where measured; cold_starts those that its pods
     show. scrape_interval in seconds; measured from the scrapes where None. nodes: labels by name of the nodes that are
     known. cpu: rows of CPU usage by (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
-    services: Service objects of the namespace. cold_start in seconds, where measured; cold_starts those that its pods
-    show. scrape_interval in seconds; measured from the scrapes where None. nodes: labels by name of the nodes that are
-    known. cpu: rows of CPU usage by (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
     refused: why queries of engine Custom give nothing.
     """
 
