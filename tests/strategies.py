@@ -1,13 +1,25 @@
 """Hypothesis strategies for services in any state, sound or sick; they grow with the model."""
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
+from scalewarden.model.baseline import (
+    BUCKETS,
+    MOST_DAYS,
+    MOST_SAMPLES,
+    MOST_STARTS,
+    Bucket,
+    ColdStart,
+    Learned,
+    Line,
+)
+from scalewarden.model.fingerprint import Fingerprint
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Objectives
-from scalewarden.model.signal import Absent
+from scalewarden.model.signal import Absent, Point
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Gpu, Replica, Routing
 from tests import builders as build
@@ -92,6 +104,51 @@ def snapshots(draw: st.DrawFn, /, *, least: int = 0, most: int = 6, **fixed: Any
         "objectives": draw(st.sampled_from([Objectives(), Objectives(ttft_p95=2.0, itl_p95=0.08)])),
         "service": {"gateway_waiting": draw(values(counts)), "itl_p95": draw(values(fractions))},
         "sustainable_tps": draw(st.sampled_from([None, 1000.0])),
+        "learned": draw(st.sampled_from(BASELINES)),
         "intent": draw(st.one_of(st.none(), intents)),
     }
     return build.snapshot(**{**drawn, **fixed})
+
+
+@st.composite
+def baselines(draw: st.DrawFn) -> Learned:
+    """What a service may have learned, within its bounds; drawn as one seed, since it holds hundreds of numbers."""
+    return baseline(Random(draw(st.integers(0, 2**32))))
+
+
+def baseline(draw: Random) -> Learned:
+    """One of them."""
+
+    def at() -> float:
+        return build.AT - 60.0 * draw.randint(0, 12_000)
+
+    def points(most: int) -> tuple[Point, ...]:
+        rate = 10 ** draw.uniform(-1, 5)
+        return tuple(
+            sorted(Point(at(), float(f"{rate * draw.uniform(0.5, 2):.3g}")) for _ in range(draw.randint(0, most)))
+        )
+
+    def bucket(running: int) -> Bucket:
+        sizes = draw.choice([(None, None), (1000.0, 200.0)])
+        return Bucket(running, at(), draw.uniform(1, 900), draw.uniform(1, 9000), draw.uniform(0, 900), *sizes)
+
+    slope, batch = draw.uniform(-0.001, 0.01), draw.uniform(1, 100)
+    line = Line(
+        at(), draw.uniform(1, 900), batch, 0.03, 50.0, 1.0, 50.0 * slope, batch * draw.uniform(0.2, 1), batch * 1.2
+    )
+    return Learned(
+        fingerprint=Fingerprint(engine=draw.choice([None, "vLLM"]), image=draw.choice([None, "i:1"])),
+        since=at(),
+        updated=draw.choice([None, at()]),
+        saturated=points(MOST_SAMPLES),
+        calm=points(MOST_DAYS),
+        itl=draw.choice([None, line]),
+        batches=tuple(bucket(running) for running in BUCKETS if draw.random() < 0.5),
+        cold_starts=tuple(
+            sorted(ColdStart(at(), 60.0, f"p{number}") for number in range(draw.randint(0, MOST_STARTS)))
+        ),
+    )
+
+
+BASELINES = (None, *(baseline(Random(seed)) for seed in range(8)))
+"""Some of them, for services that are drawn in many other ways."""

@@ -115,6 +115,7 @@ class Gatherer:
         declared, found = service.declared, service.found
         target = target_of(declared.spec.target_ref.model_dump(by_alias=True), found.resource.plural)
         namespace, collected = declared.namespace, self.collected.get(choice)
+        starts = remember(self.cold_starts.get(service.target_uid, ()), service.pods)
         judges = [*self.world.of(HPAS, namespace), *self.world.of(SCALED_OBJECTS, namespace)]
         return Facts(
             target=found.object,
@@ -124,7 +125,8 @@ class Gatherer:
             autoscalers=autoscalers_for(target, judges),
             services=self.world.of(SERVICES, namespace),
             resource=found.resource.plural,
-            cold_start=slowest(remember(self.cold_starts.get(service.target_uid, ()), service.pods)),
+            cold_start=slowest(starts),
+            cold_starts=starts,
             scrape_interval=self.scrape_interval if choice is SourceChoice.SCRAPE else None,  # else Prometheus's own
             nodes=self._nodes(service),
             cpu=_of(self._cpu if choice is SourceChoice.SCRAPE or not collected else collected.cpu, service.keys),

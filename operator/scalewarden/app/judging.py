@@ -12,12 +12,14 @@ from scalewarden.app.gather import Gatherer, Service
 from scalewarden.app.targets import Targets
 from scalewarden.errors import BadObject
 from scalewarden.judgement.evaluate import Evaluation, evaluate
+from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.snapshot import DenyMemory, History
 from scalewarden.model.status import InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.sources.assemble import assemble
+from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.conditions import Cause, Problem, Trouble
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,13 @@ class Judged:
 
 @dataclass(slots=True)
 class Judging:
-    """Looks at services and judges them, with the history of each. defect is called for an error of our own."""
+    """Looks at services and judges them, with history and baseline of each. defect is called for an error of ours."""
 
     targets: Targets
     gatherer: Gatherer
     defect: Callable[[], None]
     _histories: dict[str, History] = field(default_factory=dict)
+    _learned: dict[str, Learned] = field(default_factory=dict)
 
     async def look(self, objects: Iterable[Object]) -> list[Judged]:
         """Read them and find their targets; of two that name one target the older one has it."""
@@ -100,8 +103,9 @@ class Judging:
         return replace(looked, problem=Problem(Cause.INTERNAL_ERROR, what))
 
     def forget_all_but(self, judged: Iterable[Judged]) -> None:
-        """Drop the history of what was deleted."""
+        """Drop history and baseline of what was deleted."""
         there = {one.uid for one in judged}
+        self._learned = {uid: learned for uid, learned in self._learned.items() if uid in there}
         self._histories = {uid: history for uid, history in self._histories.items() if uid in there}
 
     async def _look(self, obj: Object, owners: dict[tuple[str, str, str], str]) -> Judged:
@@ -127,9 +131,11 @@ class Judging:
         if isinstance(facts, Problem):
             return replace(looked, problem=facts)
         history = self._histories.get(looked.uid) or remembered(looked.before, now)
-        snapshot = assemble(service.declared, facts, at=now, history=history)
+        learned = self._learned.get(looked.uid) or learned_of(looked.before.baseline, now)
+        snapshot = assemble(service.declared, facts, at=now, history=history, learned=learned)
         evaluation = evaluate(snapshot, service.declared.policy)
         self._histories[looked.uid] = evaluation.history
+        self._learned[looked.uid] = evaluation.learned
         return replace(looked, evaluation=evaluation, trouble=self.gatherer.trouble(service))
 
 
@@ -160,11 +166,18 @@ def _last_deny(before: InferenceDeploymentStatus, now: float) -> DenyMemory | No
 
 
 def _status(obj: Object) -> InferenceDeploymentStatus:
-    """The status as it was written; one that cannot be read is as good as none."""
-    try:
-        return InferenceDeploymentStatus.model_validate(obj.get("status") or {})
-    except ValidationError:
-        return InferenceDeploymentStatus()
+    """The status as it was written; one that cannot be read is as good as none, a bad baseline costs only itself."""
+    written = obj.get("status") or {}
+    for readable in (written, _without_baseline(written)):
+        try:
+            return InferenceDeploymentStatus.model_validate(readable)
+        except ValidationError:
+            continue
+    return InferenceDeploymentStatus()
+
+
+def _without_baseline(status: object) -> object:
+    return {key: value for key, value in status.items() if key != "baseline"} if isinstance(status, dict) else status
 
 
 def _age(obj: Object) -> tuple[str, str, str]:

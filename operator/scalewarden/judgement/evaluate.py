@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.diagnose import diagnose
 from scalewarden.judgement.frontier import Frontier, frontier
+from scalewarden.judgement.learn import learn
 from scalewarden.judgement.remember import remember
 from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.baseline import Learned
 from scalewarden.model.diagnosis import Diagnosis
 from scalewarden.model.finding import Finding, Status
 from scalewarden.model.intent import Actor, Intent
@@ -32,7 +34,7 @@ class AutoscalerJudgement:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All answers about one snapshot; `history` goes into the next one."""
+    """All answers about one snapshot; `history` and `learned` go into the next one."""
 
     snapshot: Snapshot
     findings: tuple[Finding, ...]
@@ -41,6 +43,7 @@ class Evaluation:
     frontier: Frontier | None
     autoscalers: tuple[AutoscalerJudgement, ...]
     history: History
+    learned: Learned
 
 
 def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
@@ -58,6 +61,7 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
         found,
         tuple(judge_autoscaler(snapshot, autoscaler) for autoscaler in snapshot.autoscalers),
         remember(judge, found),
+        learn(snapshot.learned, snapshot),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.baseline import ColdStart, Learned
 from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Point, Signal, SignalName
@@ -63,7 +64,8 @@ class Snapshot:
     replicas_desired is the target's spec.replicas. replicas holds every pod of the target, ready or not.
     signals are service-wide (latency quantiles over summed buckets, gateway queue, total tokens/s).
     cold_start is the measured time (s) from a pod's creation to ready, None where never seen.
-    sustainable_tps is tokens/s one replica can sustain, declared or learned. history is None offline.
+    cold_starts are those that its pods show now. sustainable_tps is tokens/s one replica can sustain, declared or
+    learned (sustainable_learned). learned is what earlier evaluations learned of this service. history is None offline.
     window and scrape_interval are in seconds. intent is the change being judged, if any. interconnect is the link
     between the GPUs of a replica.
     """
@@ -84,7 +86,10 @@ class Snapshot:
     window: float = 600.0
     scrape_interval: float = 15.0
     cold_start: float | None = None
+    cold_starts: tuple[ColdStart, ...] = ()
     sustainable_tps: float | None = None
+    sustainable_learned: bool = False
+    learned: Learned | None = None
     intent: Intent | None = None
     history: History | None = None
     interconnect: Interconnect = Interconnect()

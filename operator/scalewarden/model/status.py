@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scalewarden.model.schema_constraint import StatusModel
+from scalewarden.model.status_baseline import BaselineStatus
 
 _INSTANT: dict[str, Any] = {"format": "date-time"}
 Instant = Annotated[str, Field(json_schema_extra=_INSTANT)]
@@ -127,6 +128,7 @@ class InferenceDeploymentStatus(StatusModel):
     fence: FenceStatus | None = None
     findings: tuple[FindingStatus, ...] = Field((), description="Rules that fired or could not speak.")
     autoscalers: tuple[AutoscalerStatus, ...] = Field((), description="HPAs and ScaledObjects of the target.")
+    baseline: BaselineStatus | None = Field(None, description="What was learned of the service from its own past.")
     decisions: tuple[DecisionStatus, ...] = Field((), description="The last ten requests, newest last.")
     conditions: tuple[Condition, ...] = Field(
         (),

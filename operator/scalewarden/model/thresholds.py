@@ -95,6 +95,19 @@ CATALOGUE: Mapping[str, Threshold] = _define(
      "vLLM preallocates 0.90-0.92"),
     ("linkBusy", 1e9, Unit.BYTES_PER_SECOND, "traffic of one GPU from which its replica is said to use the link",
      "metric catalogue: about 1 GB/s under load"),
+    ("learnEvery", 120.0, _S, "how often samples of a baseline are taken, each over as long",
+     "metric catalogue: rates over 2 min; samples that do not overlap"),
+    ("learnSamples", 20.0, _C, "least saturated samples for tokens/s to count as sustainable", "ours"),
+    ("learnKvBelow", 0.90, _F, "KV usage below which a replica shows what it can do, not what it lacks",
+     "a vLLM that preempts was seen from 0.88 on; interpretation: saturated by requests, not by memory"),
+    ("learnForget", 604_800.0, _S, "age from which a saturated or calm sample is forgotten", "ours: a week's rhythm"),
+    ("learnHalfLife", 86_400.0, _S, "age at which a sample of the ITL line or of tokens/s per GPU counts half",
+     "ours: a day's rhythm"),
+    ("learnFitPoints", 30.0, _C, "least points of a learned ITL line", "ours"),
+    ("learnOutlier", 10.0, _C, "times what is usual up to which a sample counts, once 20 are known",
+     "ours: speeds differ by 5-20 times between request mixes, so less would cut real ones"),
+    ("learnRollout", 3600.0, _S, "how long older replicas teach nothing after the service was changed",
+     "ours: a rollout is done by then"),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.baseline import ColdStart, Learned
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import AUTO
 from scalewarden.model.crd_spec import InferenceDeploymentSpec
@@ -34,11 +35,15 @@ from scalewarden.sources.base import PodKey
 from scalewarden.sources.nodes import node_gpu
 from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
 from scalewarden.sources.workloads import child
+from scalewarden.whatif.learned import with_baseline
 
 Object = Mapping[str, Any]
 
 _ORDINAL_DIGITS = 6
 Series = Sequence[Scrape] | Absent
+
+RESET_BASELINE = "scalewarden.dev/reset-baseline"
+"""Annotation of an InferenceDeployment: each new value of it has everything forgotten that was learned."""
 
 NOT_SCRAPED = Absent("no scrape of its metrics page")
 DEFAULT_INTERVAL = 15.0
@@ -51,10 +56,10 @@ class Facts:
     target: the scaled object as the API server returns it, None where only its reference is known; resource its
     plural from discovery. replicas: its pods, without signals. scrapes: by (namespace, pod), oldest first, or why
     there are none. exporters: the scrapes of GPU exporters, by any name. autoscalers: those that act on the target.
-    services: Service objects of the namespace. cold_start in seconds, where measured. scrape_interval in seconds;
-    measured from the scrapes where None. nodes: labels by name of the nodes that are known. cpu: rows of CPU usage by
-    (namespace, pod), see signals/cpu.py. gateways: those in front of the service. refused: why queries of engine
-    Custom give nothing.
+    services: Service objects of the namespace. cold_start in seconds, where measured; cold_starts those that its pods
+    show. scrape_interval in seconds; measured from the scrapes where None. nodes: labels by name of the nodes that are
+    known. cpu: rows of CPU usage by (namespace, pod), see signals/cpu.py. gateways: those in front of the service.
+    refused: why queries of engine Custom give nothing.
     """
 
     target: Object | None
@@ -65,6 +70,7 @@ class Facts:
     services: Sequence[Object] = ()
     resource: str | None = None
     cold_start: float | None = None
+    cold_starts: Sequence[ColdStart] = ()
     scrape_interval: float | None = None
     nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cpu: Mapping[tuple[str, str], Series] = field(default_factory=dict)
@@ -79,10 +85,12 @@ def assemble(
     at: float,
     history: History | None = None,
     intent: Intent | None = None,
+    learned: Learned | None = None,
 ) -> Snapshot:
     """The snapshot of one service at `at` (unix seconds); no scrape newer than that is read.
 
-    What the object declares comes before what is detected. Pure: the same facts give the same snapshot.
+    What the object declares comes before what is detected, and that before what was learned.
+    Pure: the same facts give the same snapshot.
     """
     spec = declared.spec
     workload = _workload(spec, facts.target)
@@ -96,7 +104,7 @@ def assemble(
     target = _numbered(target_of(spec.target_ref.model_dump(by_alias=True), facts.resource), facts.target)
     if target.ordered:
         replicas = tuple(map(_with_ordinal, replicas))
-    return Snapshot(
+    snapshot = Snapshot(
         name=declared.name,
         namespace=declared.namespace,
         at=at,
@@ -113,11 +121,13 @@ def assemble(
         window=spec.window,
         scrape_interval=facts.scrape_interval or _interval(facts.scrapes.values()),
         cold_start=facts.cold_start,
+        cold_starts=tuple(facts.cold_starts),
         sustainable_tps=spec.baseline.sustainable_tps(workload.gpus_per_replica),
         intent=intent,
         history=history,
         interconnect=_interconnect(spec, workload, facts, replicas),
     )
+    return with_baseline(snapshot, learned, declared.metadata.annotations.get(RESET_BASELINE))
 
 
 def _interconnect(

@@ -1,8 +1,9 @@
 """How long a new pod takes to serve: measured on those that are there, and remembered when they are gone."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from scalewarden.model.baseline import ColdStart
 from scalewarden.sources.pods import condition_of, instant_of
 from scalewarden.sources.tree import child, children
 
@@ -11,14 +12,6 @@ Object = Mapping[str, Any]
 REMEMBERED = 5
 LONGEST = 3600.0
 """Seconds; a readiness that came back later than this is no start."""
-
-
-class ColdStart(NamedTuple):
-    """One pod's way to its first request: created at (unix seconds), seconds until ready, and which pod it was."""
-
-    created_at: float
-    seconds: float
-    pod: str
 
 
 ColdStarts = tuple[ColdStart, ...]

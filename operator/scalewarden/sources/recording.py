@@ -20,7 +20,8 @@ from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.signals.sample import Scrape
 from scalewarden.sources.assemble import Facts, assemble
-from scalewarden.sources.objects import autoscalers_for, cold_start_of, target_of
+from scalewarden.sources.coldstarts import remember, slowest
+from scalewarden.sources.objects import autoscalers_for, target_of
 from scalewarden.sources.recording_file import RecordingFile
 from scalewarden.sources.scrape_files import read_folder
 from scalewarden.sources.workloads import child
@@ -67,6 +68,7 @@ class Recording:
 
     def _facts(self, at: float, *, own: bool) -> Facts:
         target = target_of(self.declared.spec.target_ref.model_dump(by_alias=True))
+        starts = remember((), (pod for pod in map(self._pod, self.replicas) if pod is not None))
         return Facts(
             target=self._object(target.kind, target.name),
             replicas=self.replicas if own else tuple(self._then(replica, at) for replica in self.replicas),
@@ -74,7 +76,8 @@ class Recording:
             exporters=self.exporters,
             autoscalers=autoscalers_for(target, self.objects),
             services=[obj for obj in self.objects if obj.get("kind") == "Service"],
-            cold_start=cold_start_of(pod for pod in map(self._pod, self.replicas) if pod is not None),
+            cold_start=slowest(starts),
+            cold_starts=starts,
         )
 
     def _pod(self, replica: Replica) -> Mapping[str, Any] | None:

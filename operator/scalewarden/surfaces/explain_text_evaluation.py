@@ -10,6 +10,7 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, TestResult, Verdict
 from scalewarden.model.workload import Replica
 from scalewarden.signals.freshness import State, age, replica_state, required
+from scalewarden.surfaces.baseline_text import learned_text
 from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, number
 
 MOST_REPLICAS = 12
@@ -88,6 +89,9 @@ def _measured_notes(snapshot: Snapshot) -> Iterator[str]:
             signal = replica.signal(name)
             if not isinstance(signal, Reading):
                 yield f"{ABSENT} {name} of {replica.pod} is absent: {signal.cause}"
+    learned = learned_text(snapshot.learned, snapshot.at, snapshot.thresholds)
+    if learned:
+        yield learned
 
 
 def _summary(evaluation: Evaluation) -> str:

@@ -6,6 +6,8 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.duration import rfc3339, unix_seconds
 from scalewarden.model.policy import Mode
 from scalewarden.model.status import EvidenceStatus, FindingStatus, InferenceDeploymentStatus
+from scalewarden.surfaces.baseline import learned_of
+from scalewarden.surfaces.baseline_text import learned_text
 from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, number
 
 STALE = 180.0
@@ -84,6 +86,9 @@ def _notes(found: InferenceDeployment, now: float) -> Iterator[str]:
     ready = found.status.condition("Ready")
     if ready is not None and ready.status != "True":
         yield f"Not ready, {ready.reason}: {ready.message}"
+    learned = learned_text(learned_of(found.status.baseline, now), now, found.spec.to_thresholds())
+    if learned:
+        yield learned
     until = found.policy.break_glass_until
     if until is not None and until > now:
         yield f"Glass is broken until {rfc3339(until)}, nothing is refused: {found.policy.break_glass_reason}"

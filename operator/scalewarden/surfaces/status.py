@@ -21,6 +21,7 @@ from scalewarden.model.status import (
     Summary,
 )
 from scalewarden.signals.freshness import State, replica_state, usable
+from scalewarden.surfaces.baseline import baseline_status
 from scalewarden.surfaces.conditions import Problem, Stamp, Trouble, of_evaluation, of_problem
 
 REFRESH = 60.0
@@ -60,6 +61,7 @@ def status_of(evaluation: Evaluation, context: Context) -> InferenceDeploymentSt
         fence=_fence(context.fence),
         findings=_findings(finding for finding in evaluation.findings if finding.autoscaler is None),
         autoscalers=tuple(_autoscaler(judged) for judged in evaluation.autoscalers),
+        baseline=baseline_status(evaluation.learned, snapshot.at, snapshot.thresholds),
         conditions=stamp.all(*of_evaluation(evaluation, context.note, context.trouble)),
     )
 

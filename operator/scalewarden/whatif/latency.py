@@ -9,10 +9,9 @@ from scalewarden.model.verdict import Decision, Reason, Test, TestResult
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
 from scalewarden.whatif.fleet import series
+from scalewarden.whatif.learned import SPREAD, itl_line
 from scalewarden.whatif.pressure import skipped
 
-SPREAD = 1.5
-"""Least ratio of the largest to the smallest batch for an ITL fit to mean anything (ours)."""
 FIT_POINTS = 8
 """Least points of a fit (ours)."""
 
@@ -64,17 +63,25 @@ def end_to_end(case: Case) -> TestResult:
 
 
 def itl_increase(case: Case) -> float:
-    """Seconds that ITL grows with the larger batch: the slope of ITL over running, where its spread allows a fit."""
-    pairs = _itl_over_running(case)
+    """Seconds that ITL grows with the larger batch: by the window's own line of ITL over running, where its batches
+    differ enough, else by the learned one."""
     batches = [carried.batch for carried in case.fleet.serving if carried.batch is not None]
-    if len(pairs) < FIT_POINTS or not batches or case.s < 1:
+    slope = _slope(_itl_over_running(case))
+    if slope is None:
+        line = itl_line(case.snapshot.learned, case.snapshot.at, case.limits)
+        slope = line.slope if line else None
+    if slope is None or not batches or case.s < 1:
         return 0.0
-    smallest, largest = min(x for x, _ in pairs), max(x for x, _ in pairs)
-    if smallest <= 0 or largest / smallest < SPREAD:
-        return 0.0
-    x_mean, y_mean = fmean(x for x, _ in pairs), fmean(y for _, y in pairs)
-    slope = fsum((x - x_mean) * (y - y_mean) for x, y in pairs) / fsum((x - x_mean) ** 2 for x, _ in pairs)
     return max(0.0, slope) * fmean(batches) * (case.n / case.s - 1)
+
+
+def _slope(pairs: list[tuple[float, float]]) -> float | None:
+    """Seconds of ITL for one more running request; None where the pairs are few or alike."""
+    smallest, largest = min((x for x, _ in pairs), default=0.0), max((x for x, _ in pairs), default=0.0)
+    if len(pairs) < FIT_POINTS or smallest <= 0 or largest / smallest < SPREAD:
+        return None
+    x_mean, y_mean = fmean(x for x, _ in pairs), fmean(y for _, y in pairs)
+    return fsum((x - x_mean) * (y - y_mean) for x, y in pairs) / fsum((x - x_mean) ** 2 for x, _ in pairs)
 
 
 def _itl_over_running(case: Case) -> list[tuple[float, float]]:

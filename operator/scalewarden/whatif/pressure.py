@@ -94,7 +94,10 @@ def throughput(case: Case) -> TestResult:
     allow, deny = case.limits["throughputAllow"], case.limits["throughputDeny"]
     if predict.waiting_total(case) != 0:
         return _at_best_hold(test, reason, grade(value, allow, deny))
-    what = f"each replica that stays would carry {value:.0%} of its sustainable tokens/s (safe up to {allow:.0%})"
+    known = "learned" if case.snapshot.sustainable_learned else "declared"
+    what = (
+        f"each replica that stays would carry {value:.0%} of its {known} sustainable tokens/s (safe up to {allow:.0%})"
+    )
     return _graded(test, reason, value, allow, deny, what)
 
 
