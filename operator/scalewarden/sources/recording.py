@@ -74,8 +74,14 @@ class Recording:
             exporters=self.exporters,
             autoscalers=autoscalers_for(target, self.objects),
             services=[obj for obj in self.objects if obj.get("kind") == "Service"],
+            nodes=self._nodes(),
             cold_start=cold_start_of(pod for pod in map(self._pod, self.replicas) if pod is not None),
         )
+
+    def _nodes(self) -> dict[str, Mapping[str, str]]:
+        """The labels of the recorded nodes."""
+        nodes = [child(obj, "metadata") for obj in self.objects if obj.get("kind") == "Node"]
+        return {str(one.get("name")): child(one, "labels") for one in nodes}
 
     def _pod(self, replica: Replica) -> Mapping[str, Any] | None:
         return self._object("Pod", replica.pod)
