@@ -7,7 +7,7 @@ followed (a page could point at a metadata address); each way to fail has a caus
 import asyncio
 import errno
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -50,26 +50,40 @@ async def fetch_page(
     server_name: str | None = None,
 ) -> str:
     """The page's text. Raises SourceUnavailable with a stable cause. The session must not decompress by itself."""
+    hostname = server_name if endpoint.scheme == "https" else None
+    return await fetch(session, _url(endpoint), endpoint.url, limits, headers, hostname)
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    url: URL,
+    where: str,
+    limits: PageLimits,
+    headers: Mapping[str, str],
+    server_name: str | None = None,
+    check: Callable[[aiohttp.ClientResponse], Awaitable[None]] | None = None,
+) -> str:
+    """The text of the page at an address that stands for a pod's; where names it in messages.
+
+    check looks at the answer first, and raises a SourceUnavailable of its own. Otherwise as `fetch_page`.
+    """
     try:
         async with (
             asyncio.timeout(limits.deadline),
             session.get(
-                _url(endpoint),
-                headers={**_ASK, **headers},
-                allow_redirects=False,
-                server_hostname=server_name if endpoint.scheme == "https" else None,
+                url, headers={**_ASK, **headers}, allow_redirects=False, server_hostname=server_name
             ) as response,
         ):
+            if check is not None:
+                await check(response)
             _check_answer(response)
             body = await _body(response, limits.max_bytes)
             return _text(body)
     except _Refused as refused:
-        raise SourceUnavailable(
-            f"the pod {refused.cause}", where=endpoint.url, hint=refused.hint
-        ) from refused.__cause__
+        raise SourceUnavailable(f"the pod {refused.cause}", where=where, hint=refused.hint) from refused.__cause__
     except (aiohttp.ClientError, OSError, ValueError) as error:
         cause, hint = _explain(error, limits)
-        raise SourceUnavailable(f"the pod {cause}", where=endpoint.url, hint=hint) from error
+        raise SourceUnavailable(f"the pod {cause}", where=where, hint=hint) from error
 
 
 class _Refused(Exception):

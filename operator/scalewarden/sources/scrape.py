@@ -28,6 +28,7 @@ from scalewarden.sources.window import Bounds, Window
 
 Clock = Callable[[], float]
 NO_PROMETHEUS = Absent("promql needs a Prometheus: give the operator one, or name a series instead")
+Reach = Callable[[PodEndpoint, Mapping[str, str]], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,21 @@ class ScrapeOptions:
 
 
 class DirectScrape:
-    """A MetricsSource over the pods' own pages. `monotonic` and `sleep` are injected by tests."""
+    """A MetricsSource over the pods' own pages. `monotonic` and `sleep` are injected by tests.
+
+    reach gives an endpoint's page by another way than its own address. Raises SourceUnavailable where it cannot.
+    """
 
     def __init__(
         self,
         options: ScrapeOptions = ScrapeOptions(),
         *,
+        reach: Reach | None = None,
         monotonic: Clock = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._options = options
+        self._reach = reach or self._by_address
         self._monotonic = monotonic
         self._sleep = sleep
         self._tls = FreshContext(options.access)
@@ -124,7 +130,7 @@ class DirectScrape:
         return None if samples else _nothing_to_read(endpoint)
 
     async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str]) -> list[Sample]:
-        page = await fetch_page(self._open_session(), endpoint, self._options.limits, secret, self._options.server_name)
+        page = await self._reach(endpoint, secret)
         try:
             samples = await asyncio.to_thread(parse, page, WANTED | endpoint.series, endpoint.url)
         except BadExposition as bad:
@@ -138,6 +144,9 @@ class DirectScrape:
                 hint=f"at most {self._options.max_series} are read",
             )
         return samples
+
+    async def _by_address(self, endpoint: PodEndpoint, secret: Mapping[str, str]) -> str:
+        return await fetch_page(self._open_session(), endpoint, self._options.limits, secret, self._options.server_name)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
