@@ -10,6 +10,8 @@ from scalewarden.sources.kept_values import REDACTED, Keeper, word
 from scalewarden.sources.kept_words import GPU_WORDS, LABEL_WORDS, LABELS, SERIES_WORDS, listed, pieces
 
 _SERIES = re.compile(r"[A-Za-z0-9_:./|-]{1,200}")
+_SUFFIXES = ("_bucket", "_sum", "_count", "_total")
+"""Endings that tell what a series is; one declared name may stand on the page under several."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _PATHS = ("/metrics", "/metrics/", "/prometheus/metrics", "/prometheus", "/v1/metrics", "/actuator/prometheus", "/")
 _PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"]*)"')
@@ -38,8 +40,9 @@ def series_name(value: Any, keeper: Keeper) -> str | None:
     if words and _SERIES.fullmatch(value) and all(_known(word) for word in words):
         return value
     keeper.removed["metric names"] += 1
-    telling, alias = gpu_metrics.phrase(value), keeper.alias("metric", value).replace("~", "_")
-    return f"{telling}_{alias}" if telling else alias
+    suffix = next((one for one in _SUFFIXES if value.endswith(one)), "")
+    telling, alias = gpu_metrics.phrase(value), keeper.alias("metric", value.removesuffix(suffix)).replace("~", "_")
+    return f"{telling}_{alias}{suffix}" if telling else f"{alias}{suffix}"
 
 
 def _known(word: str) -> bool:

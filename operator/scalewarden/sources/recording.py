@@ -18,6 +18,7 @@ from scalewarden.model.intent import Intent
 from scalewarden.model.signal import Absent
 from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.workload import Replica
+from scalewarden.signals.engines.custom import series_of
 from scalewarden.signals.sample import Scrape
 from scalewarden.sources.assemble import Facts, assemble
 from scalewarden.sources.objects import autoscalers_for, cold_start_of, target_of
@@ -107,7 +108,8 @@ def load(folder: Path | str) -> Recording:
     declared = file.declared()
     objects = file.objects(declared.namespace)
     listed = file.replicas(objects)
-    scrapes = {(declared.namespace, one.pod): read_folder(root / "scrapes" / source) for one, source in listed}
+    own = series_of(declared.spec.signals.custom)
+    scrapes = {(declared.namespace, one.pod): read_folder(root / "scrapes" / source, own) for one, source in listed}
     exporters = {source: read_folder(root / "scrapes" / source) for source in file.exporters()}
     return Recording(
         folder=root,

@@ -10,6 +10,7 @@ import yaml
 
 from scalewarden.errors import BadInput
 from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Workload
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.sample import Sample, Scrape
@@ -158,6 +159,27 @@ def test_what_a_user_declares_by_text_is_replaced_consistently() -> None:
     InferenceDeployment.parse(keep(obj, keeper))
     series = shown["signals"]["custom"][0]["series"]
     assert PageKeeper(keeper).page([Sample("acme_kv", {}, 0.5)]) == f"{series}{{}} 0.5\n"
+
+
+def test_a_custom_engine_is_read_from_its_bundle(tmp_path: Path) -> None:
+    custom = [
+        {"signal": "kv_usage", "series": 'acme_kv{engine="0"}', "scale": "0.01"},
+        {"signal": "gen_tps", "series": "acme_tokens_total"},
+        {"signal": "queue_mean", "series": "acme_queue_seconds"},
+    ]
+    declared = deployment({"engine": "Custom", "signals": {"custom": custom}})
+    bundle = Bundle.begin(tmp_path / "b")
+    for step in range(4):
+        page = (
+            f'acme_kv{{engine="0"}} 50\nacme_kv{{engine="1"}} 99\nacme_tokens_total {100 * step}\n'
+            f"acme_queue_seconds_sum {step}\nacme_queue_seconds_count {2 * step}\n"
+        )
+        bundle.add(PodKey("serving", "a"), Scrape(100.0 + 15 * step, tuple(parse(page))))
+    bundle.describe(Known(declared, [], [pod("a")], {}, 145.0))
+    assert "acme" not in (tmp_path / "b" / "recording.yaml").read_text()
+    [replica] = load(tmp_path / "b").snapshot().replicas
+    values = [replica.reading(SignalName(name)) for name in ("kv_usage", "gen_tps", "queue_mean")]
+    assert [one and round(one.value, 3) for one in values] == [0.5, 6.667, 0.5]
 
 
 def test_series_stay_apart_and_keep_their_identity_from_page_to_page() -> None:
