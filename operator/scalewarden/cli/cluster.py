@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from scalewarden.errors import ClusterError
 from scalewarden.model.crd import GROUP, KIND, PLURAL, VERSION, InferenceDeployment
 from scalewarden.model.fence import FENCE_NAME, FENCE_PLURAL
+from scalewarden.sources.kubeconnection import Connect
 
 TIMEOUT = 10.0
 """Seconds to wait for the API server."""
@@ -21,11 +22,15 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A connection, the namespace of its context, and a name for messages."""
+    """A connection, the namespace of its context, and a name for messages.
+
+    connect_as: how our own client comes to the same API server.
+    """
 
     api: client.CustomObjectsApi
     namespace: str
     name: str
+    connect_as: Connect = Connect()
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Cluster":
@@ -46,7 +51,12 @@ class Cluster:
         contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
         chosen = active if context is None else next((c for c in contexts if c["name"] == context), active)
         api = config.new_client_from_config(context=context, persist_config=False)  # type: ignore[no-untyped-call]
-        return cls(client.CustomObjectsApi(api), chosen["context"].get("namespace") or "default", chosen["name"])
+        return cls(
+            client.CustomObjectsApi(api),
+            chosen["context"].get("namespace") or "default",
+            chosen["name"],
+            Connect(context=chosen["name"]),
+        )
 
     def inference_deployment(self, name: str, namespace: str) -> InferenceDeployment:
         """The object of this name. Raises ClusterError where it cannot be read, BadObject where it is malformed."""

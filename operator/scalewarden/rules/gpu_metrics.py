@@ -40,6 +40,12 @@ def _first(pattern: re.Pattern[str], metric: AutoscalerMetric) -> str | None:
     return next((name for name in names(metric) if pattern.search(name)), None)
 
 
+def phrase(name: str) -> str | None:
+    """The words in a name that give it away as a share of time; None where there are none."""
+    found = _KERNEL.search(name) or _ENGINE.search(name)
+    return found.group().lower() if found else None
+
+
 def names(metric: AutoscalerMetric) -> list[str]:
     """Series names that a metric mentions: its own name, and the words of its query outside of strings and comments,
     with the series that are named by a string."""

@@ -167,11 +167,23 @@ class KubeApi:
         return await self._send("PATCH", path, query, body, _APPLY)
 
     async def merge(
-        self, resource: Resource, namespace: str, name: str, patch: Object, *, manager: str, subresource: str = ""
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        *,
+        manager: str,
+        subresource: str = "",
+        dry_run: bool = False,
     ) -> Object:
-        """A JSON merge patch; with metadata.resourceVersion in it, a conflict where the object has changed."""
+        """A JSON merge patch; with metadata.resourceVersion in it, a conflict where the object has changed.
+
+        dry_run: admission answers, nothing is written.
+        """
         path = resource.path(namespace, name, subresource)
-        return await self._send("PATCH", path, {"fieldManager": manager}, patch, _MERGE)
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        return await self._send("PATCH", path, query, patch, _MERGE)
 
     async def create(self, resource: Resource, obj: Object, *, manager: str, subresource: str = "") -> Object:
         """Create it, or call a subresource that is created (`token`, `eviction`)."""

@@ -70,7 +70,7 @@ class Connection:
         self._authorization = _authorization(loaded)
         self._read_at = time.monotonic()
 
-    def session(self) -> aiohttp.ClientSession:
+    def session(self, *, auto_decompress: bool = True) -> aiohttp.ClientSession:
         """A new HTTP session that authorizes every request; the caller closes it. Needs a running loop."""
         connector = aiohttp.TCPConnector(ssl=self.tls, limit=64)
         timeout = aiohttp.ClientTimeout(total=30, connect=5)
@@ -79,6 +79,7 @@ class Connection:
             timeout=timeout,
             middlewares=(self._authorize,),
             headers={"User-Agent": "scalewarden"},
+            auto_decompress=auto_decompress,
         )
 
     async def _authorize(

@@ -8,7 +8,7 @@ fail has a cause without live numbers.
 import asyncio
 import errno
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -59,25 +59,43 @@ async def fetch_page(
     """
     try:
         _check_address(endpoint)
+    except _Refused as refused:
+        raise SourceUnavailable(f"the pod {refused.cause}", where=endpoint.url, hint=refused.hint) from None
+    hostname = server_name if endpoint.scheme == "https" else None
+    return await fetch(session, _url(endpoint), endpoint.url, limits, headers, hostname, turn=turn)
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    url: URL,
+    where: str,
+    limits: PageLimits,
+    headers: Mapping[str, str],
+    server_name: str | None = None,
+    check: Callable[[aiohttp.ClientResponse], Awaitable[None]] | None = None,
+    turn: Turn | None = None,
+) -> str:
+    """The text of the page at an address that stands for a pod's; where names it in messages.
+
+    check looks at the answer first, and raises a SourceUnavailable of its own. Otherwise as `fetch_page`.
+    """
+    try:
         async with (
             asyncio.timeout(limits.deadline),
             session.get(
-                _url(endpoint),
-                headers={**_ASK, **headers},
-                allow_redirects=False,
-                server_hostname=server_name if endpoint.scheme == "https" else None,
+                url, headers={**_ASK, **headers}, allow_redirects=False, server_hostname=server_name
             ) as response,
         ):
+            if check is not None:
+                await check(response)
             _check_answer(response)
             body = await _body(response, limits.max_bytes, turn)
             return _text(body)
     except _Refused as refused:
-        raise SourceUnavailable(
-            f"the pod {refused.cause}", where=endpoint.url, hint=refused.hint
-        ) from refused.__cause__
+        raise SourceUnavailable(f"the pod {refused.cause}", where=where, hint=refused.hint) from refused.__cause__
     except (aiohttp.ClientError, OSError, ValueError) as error:
         cause, hint = _explain(error, limits)
-        raise SourceUnavailable(f"the pod {cause}", where=endpoint.url, hint=hint) from error
+        raise SourceUnavailable(f"the pod {cause}", where=where, hint=hint) from error
 
 
 class _Refused(Exception):

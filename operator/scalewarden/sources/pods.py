@@ -112,11 +112,12 @@ def _last_termination(statuses: Iterable[Object]) -> str | None:
 
 def routing_of(services: Iterable[Object], labels: Mapping[str, str]) -> Routing:
     """Sticky where a Service that selects pods with these labels keeps clients to one pod, else Even."""
-    selecting = (one for one in services if _selects(one, labels))
+    selecting = (one for one in services if selects(one, labels))
     sticky = any(child(one, "spec").get("sessionAffinity") == "ClientIP" for one in selecting)
     return Routing.STICKY if sticky else Routing.EVEN
 
 
-def _selects(service: Object, labels: Mapping[str, str]) -> bool:
+def selects(service: Object, labels: Mapping[str, str]) -> bool:
+    """True for a Service that sends requests to pods with these labels."""
     selector = child(service, "spec", "selector")
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())

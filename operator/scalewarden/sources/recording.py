@@ -18,6 +18,7 @@ from scalewarden.model.intent import Intent
 from scalewarden.model.signal import Absent
 from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.workload import Replica
+from scalewarden.signals.engines.custom import series_of
 from scalewarden.signals.sample import Scrape
 from scalewarden.sources.assemble import Facts, assemble
 from scalewarden.sources.coldstarts import remember, slowest
@@ -78,7 +79,13 @@ class Recording:
             services=[obj for obj in self.objects if obj.get("kind") == "Service"],
             cold_start=slowest(starts),
             cold_starts=starts,
+            nodes=self._nodes(),
         )
+
+    def _nodes(self) -> dict[str, Mapping[str, str]]:
+        """The labels of the recorded nodes."""
+        nodes = [child(obj, "metadata") for obj in self.objects if obj.get("kind") == "Node"]
+        return {str(one.get("name")): child(one, "labels") for one in nodes}
 
     def _pod(self, replica: Replica) -> Mapping[str, Any] | None:
         return self._object("Pod", replica.pod)
@@ -104,7 +111,8 @@ def load(folder: Path | str) -> Recording:
     declared = file.declared()
     objects = file.objects(declared.namespace)
     listed = file.replicas(objects)
-    scrapes = {(declared.namespace, one.pod): read_folder(root / "scrapes" / source) for one, source in listed}
+    own = series_of(declared.spec.signals.custom)
+    scrapes = {(declared.namespace, one.pod): read_folder(root / "scrapes" / source, own) for one, source in listed}
     exporters = {source: read_folder(root / "scrapes" / source) for source in file.exporters()}
     return Recording(
         folder=root,

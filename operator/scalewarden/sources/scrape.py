@@ -38,6 +38,7 @@ from scalewarden.sources.window import Bounds, Window
 
 Clock = Callable[[], float]
 NO_PROMETHEUS = Absent("promql needs a Prometheus: give the operator one, or name a series instead")
+Reach = Callable[[PodEndpoint, Mapping[str, str]], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +97,21 @@ class _Pod:
 
 
 class DirectScrape:
-    """A MetricsSource over the pods' own pages. `monotonic` and `sleep` are injected by tests."""
+    """A MetricsSource over the pods' own pages. `monotonic` and `sleep` are injected by tests.
+
+    reach gives an endpoint's page by another way than its own address. Raises SourceUnavailable where it cannot.
+    """
 
     def __init__(
         self,
         options: ScrapeOptions = ScrapeOptions(),
         *,
+        reach: Reach | None = None,
         monotonic: Clock = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._options = options
+        self._reach = reach
         self._monotonic = monotonic
         self._sleep = sleep
         self._tls = FreshContext(options.access)
@@ -183,8 +189,7 @@ class DirectScrape:
         pod.problem = None if samples else _nothing_to_read(endpoint)
 
     async def _read(self, endpoint: PodEndpoint, secret: Mapping[str, str], turn: Turn) -> list[Sample]:
-        options = self._options
-        page = await fetch_page(self._open_session(), endpoint, options.limits, secret, options.server_name, turn)
+        page = await (self._reach(endpoint, secret) if self._reach else self._by_address(endpoint, secret, turn))
         names = WANTED | endpoint.also if endpoint.also else WANTED
         read = partial(parse, page, names, endpoint.url, unique=False)
         try:
@@ -193,11 +198,14 @@ class DirectScrape:
             raise SourceUnavailable(
                 "the pod serves a page that is not Prometheus text", where=str(bad.where), hint=bad.hint
             ) from bad
-        if len(samples) > options.max_series:
-            raise SourceUnavailable(
-                "the pod serves too many series", where=endpoint.url, hint=f"at most {options.max_series} are read"
-            )
+        if len(samples) > self._options.max_series:
+            most = f"at most {self._options.max_series} are read"
+            raise SourceUnavailable("the pod serves too many series", where=endpoint.url, hint=most)
         return samples
+
+    async def _by_address(self, endpoint: PodEndpoint, secret: Mapping[str, str], turn: Turn) -> str:
+        options = self._options
+        return await fetch_page(self._open_session(), endpoint, options.limits, secret, options.server_name, turn)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

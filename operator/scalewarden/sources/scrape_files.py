@@ -19,8 +19,9 @@ LARGEST_PAGE = 64 * 1024 * 1024
 """Bytes; the pages of large engines are well below one million."""
 
 
-def read_folder(folder: Path) -> tuple[Scrape, ...] | Absent:
-    """All scrapes of one source, oldest first; Absent where the folder is missing or empty.
+def read_folder(folder: Path, more: frozenset[str] = frozenset()) -> tuple[Scrape, ...] | Absent:
+    """All scrapes of one source, oldest first; Absent where the folder is missing or empty. more: series that are
+    read beside the known ones.
 
     Raises BadRecording naming the file, and the line where there is one.
     """
@@ -28,18 +29,18 @@ def read_folder(folder: Path) -> tuple[Scrape, ...] | Absent:
         files = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.exists() else []
     except OSError as error:
         raise BadRecording(f"cannot be read: {reason(error)}", where=str(folder)) from None
-    scrapes = sorted((read_scrape(file) for file in files), key=lambda scrape: scrape.at)
+    scrapes = sorted((read_scrape(file, more) for file in files), key=lambda scrape: scrape.at)
     for earlier, later in pairwise(scrapes):
         if earlier.at == later.at:
             raise BadRecording(f"two scrapes at {later.at:.0f}", where=str(folder), hint="keep one of the two files")
     return tuple(scrapes) or NO_SCRAPE
 
 
-def read_scrape(file: Path) -> Scrape:
+def read_scrape(file: Path, more: frozenset[str] = frozenset()) -> Scrape:
     """One recorded page."""
     at = _instant(file)
     try:
-        return Scrape(at, tuple(parse(_text(file), WANTED, where=str(file), ended=False)))
+        return Scrape(at, tuple(parse(_text(file), WANTED | more, where=str(file), ended=False)))
     except BadExposition as error:
         raise BadRecording(error.message, where=error.where, hint=error.hint) from None
 

@@ -66,6 +66,14 @@ def test_nothing_of_it_can_lock_a_cluster(installed: LocalCluster) -> None:
         guarded_only(binding["matchResources"]["namespaceSelector"])
 
 
+def test_those_who_give_support_read_pods_by_a_role_that_is_bound_by_hand(installed: LocalCluster) -> None:
+    role = installed.get("clusterrole", "scalewarden-support")
+    assert not any("aggregate-to" in label for label in role["metadata"]["labels"])
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
+    proxied = [rule for rule in role["rules"] if "pods/proxy" in rule["resources"]]
+    assert [rule["verbs"] for rule in proxied] == [["get"]]
+
+
 def guarded_only(selector: dict[str, Any]) -> None:
     """Opted-in namespaces, never kube-system nor Scalewarden's own."""
     assert selector["matchLabels"] == {"scalewarden.dev/guard": "enabled"}
