@@ -10,7 +10,13 @@ from scalewarden.rules.signals import (
     stale_signals,
     utilization_blind_under_mig,
 )
-from scalewarden.rules.throughput import batching_collapse, growing_queue
+from scalewarden.rules.throughput import (
+    batching_collapse,
+    growing_queue,
+    prefill_bound,
+    stuck_replica,
+    throughput_plateau,
+)
 from scalewarden.rules.utilization import genuinely_idle, low_utilization_not_spare
 
 RULES: tuple[tuple[Rule, Check], ...] = (
@@ -24,6 +30,9 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (preemption.RULE, preemption.check),
     (batching_collapse.RULE, batching_collapse.check),
     (growing_queue.RULE, growing_queue.check),
+    (throughput_plateau.RULE, throughput_plateau.check),
+    (prefill_bound.RULE, prefill_bound.check),
+    (stuck_replica.RULE, stuck_replica.check),
     (survivors_overcommitted.RULE, survivors_overcommitted.check),
     (scale_to_zero_with_requests.RULE, scale_to_zero_with_requests.check),
     (cpu_scaled_gpu_workload.RULE, cpu_scaled_gpu_workload.check),

@@ -32,6 +32,10 @@ CASES = {
         Regime.QUEUE_BOUND,
         fleet(2, kv=0.4, waiting=QUEUE, running=[5, 6] * 20, eff_batch=6, max_num_seqs=64),
     ),
+    "long prompts hold up the queue": (
+        Regime.PREFILL_BOUND,
+        fleet(2, kv=0.4, waiting=QUEUE, running=[5, 6] * 20, max_num_seqs=64, prefill_tps=9000, gen_tps=300),
+    ),
     "compute is busy": (
         Regime.COMPUTE_BOUND,
         fleet(2, kv=0.6, gpu_busy=0.95, engine_active=0.95, sm_active=0.7, running=20),
