@@ -8,8 +8,9 @@
         evidence: [{signal: kv_usage, value: 0.8, unit: fraction, threshold: 0.8, replica: llama-70b-0}]
 
 The file's name is the status: fires, clear or unknown. A signal is a number (constant over the window), a list (one
-sample each), or a mapping: {ramp: [from, to]}, {steps: [...]}, {constant: v}, each with over/every/age in seconds, or
-{absent: cause, for_good: true}; null means it was never read. Keywords are those of tests/builders.py.
+sample each), or a mapping: {ramp: [from, to]}, {steps: [...]}, {constant: v}, each with over/every/age in seconds, a
+source, or observations; or {absent: cause, for_good: true}; null means it was never read. Keywords are those of
+tests/builders.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -115,7 +116,7 @@ def _signal(name: str, value: Any, how: Described) -> build.Value:
         points = build.steps(*value["steps"], **timing)
     else:
         points = build.constant(value["constant"], over=over, **timing)
-    return build.reading(name, points, source=value.get("source", ""))
+    return build.reading(name, points, source=value.get("source", ""), observations=value.get("observations"))
 
 
 def _workload(described: Described | None) -> Workload:

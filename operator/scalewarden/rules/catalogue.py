@@ -1,7 +1,7 @@
 """Every rule there is, in the order of its codes. A code is never used again for something else."""
 
 from scalewarden.rules.autoscaler import cpu_scaled_gpu_workload, utilization_target
-from scalewarden.rules.kvcache import kv_cache_pressure, preemption
+from scalewarden.rules.kvcache import kv_cache_pressure, preemption, shrinking_kv_headroom, slice_memory_pressure
 from scalewarden.rules.rule import Check, Rule
 from scalewarden.rules.scaledown import scale_to_zero_with_requests, survivors_overcommitted
 from scalewarden.rules.signals import (
@@ -28,6 +28,8 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (genuinely_idle.RULE, genuinely_idle.check),
     (kv_cache_pressure.RULE, kv_cache_pressure.check),
     (preemption.RULE, preemption.check),
+    (shrinking_kv_headroom.RULE, shrinking_kv_headroom.check),
+    (slice_memory_pressure.RULE, slice_memory_pressure.check),
     (batching_collapse.RULE, batching_collapse.check),
     (growing_queue.RULE, growing_queue.check),
     (throughput_plateau.RULE, throughput_plateau.check),

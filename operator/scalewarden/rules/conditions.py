@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from scalewarden.model.finding import Evidence
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
-from scalewarden.rules import look
+from scalewarden.rules import look, trends
 from scalewarden.rules.look import Look
 from scalewarden.signals import windows
 
@@ -50,6 +52,22 @@ def kv_full(replica: Replica, snapshot: Snapshot) -> Condition:
         f"KV-cache usage peaked at {look.shown(peak, line)} on {replica.pod} (line {line:.2f}){look.shortness([seen])}"
     )
     return Condition(peak >= line, what, seen.evidence(peak, line))
+
+
+def kv_pressed(cache: Look, limits: Thresholds) -> Condition | None:
+    """The number that shows pressure on a cache, against the line it met; None where there is none: `kvUsageDeny` in
+    two samples in a row, `kvUsageSpike` in one, or a mean of `kvMeanRising` that rises."""
+    peak, mean = max(cache.values, default=0.0), cache.mean or 0.0
+    held = max((min(pair) for pair in pairwise(cache.values)), default=0.0)
+    for value, line in ((held, limits["kvUsageDeny"]), (peak, limits["kvUsageSpike"])):
+        if value >= line:
+            what = f"it peaked at {look.shown(peak, line)} on {cache.where} (line {line:.2f})"
+            return Condition(True, what, cache.evidence(peak, line))
+    line, trend = limits["kvMeanRising"], trends.rising(cache.span.points, limits)
+    if mean < line or trend is None or windows.rounded(trend.rise) < limits["kvRising"]:
+        return None
+    what = f"it averages {look.shown(mean, line)} and rises on {cache.where} (line {line:.2f})"
+    return Condition(True, what, cache.evidence(mean, line))
 
 
 def queue_stands(replica: Replica, snapshot: Snapshot) -> Condition:
