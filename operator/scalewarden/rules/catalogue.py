@@ -1,10 +1,16 @@
 """Every rule there is, in the order of its codes. A code is never used again for something else."""
 
-from scalewarden.rules.autoscaler import cpu_scaled_gpu_workload, utilization_target
+from scalewarden.rules.autoscaler import (
+    cpu_scaled_gpu_workload,
+    metric_that_never_falls,
+    utilization_target,
+    utilization_under_mig,
+)
 from scalewarden.rules.kvcache import kv_cache_pressure, preemption, shrinking_kv_headroom, slice_memory_pressure
 from scalewarden.rules.rule import Check, Rule
 from scalewarden.rules.scaledown import scale_to_zero_with_requests, survivors_overcommitted
 from scalewarden.rules.signals import (
+    memory_reading_is_preallocation,
     missing_engine_metrics,
     partial_replica_coverage,
     stale_signals,
@@ -24,6 +30,7 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (missing_engine_metrics.RULE, missing_engine_metrics.check),
     (utilization_blind_under_mig.RULE, utilization_blind_under_mig.check),
     (partial_replica_coverage.RULE, partial_replica_coverage.check),
+    (memory_reading_is_preallocation.RULE, memory_reading_is_preallocation.check),
     (low_utilization_not_spare.RULE, low_utilization_not_spare.check),
     (genuinely_idle.RULE, genuinely_idle.check),
     (kv_cache_pressure.RULE, kv_cache_pressure.check),
@@ -39,4 +46,6 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (scale_to_zero_with_requests.RULE, scale_to_zero_with_requests.check),
     (cpu_scaled_gpu_workload.RULE, cpu_scaled_gpu_workload.check),
     (utilization_target.RULE, utilization_target.check),
+    (metric_that_never_falls.RULE, metric_that_never_falls.check),
+    (utilization_under_mig.RULE, utilization_under_mig.check),
 )
