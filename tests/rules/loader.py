@@ -22,6 +22,7 @@ import yaml
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, TargetType
 from scalewarden.model.finding import Severity, Status
+from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, SignalName
 from scalewarden.model.snapshot import History, Removed, Snapshot
 from scalewarden.model.workload import Engine, Gpu, Replica, Workload
@@ -70,6 +71,8 @@ def snapshot(given: Described) -> Snapshot:
         more["workload"] = _workload(more["workload"])
     if "engine" in more:
         more["engine"] = Engine(more["engine"])
+    if "objectives" in more:
+        more["objectives"] = Objectives(**more["objectives"])
     if "intent" in more:
         more["intent"] = build.intent(more["intent"]["from"], more["intent"]["to"])
     if "service" in more:

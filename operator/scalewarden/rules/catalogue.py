@@ -23,7 +23,13 @@ from scalewarden.rules.throughput import (
     stuck_replica,
     throughput_plateau,
 )
-from scalewarden.rules.utilization import genuinely_idle, low_utilization_not_spare
+from scalewarden.rules.utilization import (
+    busy_without_throughput,
+    genuinely_idle,
+    low_utilization_not_spare,
+    oscillating_utilization,
+    utilization_uninformative,
+)
 
 RULES: tuple[tuple[Rule, Check], ...] = (
     (stale_signals.RULE, stale_signals.check),
@@ -32,7 +38,10 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (partial_replica_coverage.RULE, partial_replica_coverage.check),
     (memory_reading_is_preallocation.RULE, memory_reading_is_preallocation.check),
     (low_utilization_not_spare.RULE, low_utilization_not_spare.check),
+    (busy_without_throughput.RULE, busy_without_throughput.check),
+    (oscillating_utilization.RULE, oscillating_utilization.check),
     (genuinely_idle.RULE, genuinely_idle.check),
+    (utilization_uninformative.RULE, utilization_uninformative.check),
     (kv_cache_pressure.RULE, kv_cache_pressure.check),
     (preemption.RULE, preemption.check),
     (shrinking_kv_headroom.RULE, shrinking_kv_headroom.check),

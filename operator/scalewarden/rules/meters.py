@@ -60,6 +60,12 @@ def utilization(meter: Meter, snapshot: Snapshot) -> Look | None:
     return next((seen for seen in looks if seen.reading), None)
 
 
+def utilizations(replica: Replica, snapshot: Snapshot) -> list[Look]:
+    """The utilization of each of a replica's meters that has one."""
+    found = (utilization(meter, snapshot) for meter in meters(replica, snapshot))
+    return [seen for seen in found if seen]
+
+
 def average(meter: Meter, name: SignalName, snapshot: Snapshot) -> Look:
     """One GPU signal over the window."""
     return look.lasting(snapshot, meter.where, name, meter.signal(name), snapshot.thresholds["pressureWindow"])

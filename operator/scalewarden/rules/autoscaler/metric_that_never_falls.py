@@ -1,8 +1,8 @@
 """ASC603 metric-that-never-falls
 
 Finds: an autoscaler that scales on GPU memory of an engine that takes it at start.
-Why: framebuffer use stands at the share that the engine took, idle or overloaded. Over the target it adds replicas up to
-    the maximum and never removes one; under it it never adds any. Free memory is the same number turned round.
+Why: framebuffer use stands at the share that the engine took, idle or overloaded. Over the target it adds replicas up
+    to the maximum and never removes one; under it it never adds any. Free memory is the same number turned round.
 Reads: names and queries of the autoscaler's metrics; every known exporter's series is recognised; the engine.
 Fires when: one of them reads GPU memory, used or free, and the engine preallocates.
 Clear when: none does, the engine does not preallocate, or the object is annotated to be ignored (its reason is shown).
