@@ -140,6 +140,7 @@ def replica(
     ordinal: int | None = None,
     max_num_seqs: int | None = None,
     restarted_at: float | None = None,
+    terminating: bool = False,
     gpus: Iterable[Gpu] = (),
     **more: Value,
 ) -> Replica:
@@ -153,6 +154,7 @@ def replica(
         ordinal=ordinal,
         max_num_seqs=max_num_seqs,
         restarted_at=restarted_at,
+        terminating=terminating,
         gpus=tuple(gpus),
         signals=signals(values, at=AT - age, over=over, every=every),
     )

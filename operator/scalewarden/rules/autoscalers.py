@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource
 from scalewarden.model.finding import Evidence, Finding, Severity, Status
 from scalewarden.model.signal import Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules.rule import Rule
 
 Judge = Callable[[Autoscaler], Finding]
+PODS_OWN = {MetricSource.RESOURCE, MetricSource.CONTAINER_RESOURCE, MetricSource.TRIGGER}
 LOUDNESS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
@@ -35,6 +36,11 @@ def worst(rule: Rule, snapshot: Snapshot, judge: Judge) -> Finding:
         return rule.clear("no autoscaler acts on the target")
     silenced = snapshot.autoscalers[0]
     return rule.clear(f"{label(silenced)} is ignored: {_one_line(silenced)}", autoscaler=label(silenced))
+
+
+def cpu_or_memory(metric: AutoscalerMetric) -> bool:
+    """True for the pods' own CPU or memory, as an HPA or a KEDA trigger names it."""
+    return metric.source in PODS_OWN and metric.name in {"cpu", "memory"}
 
 
 def reading(snapshot: Snapshot, series_of: Callable[[AutoscalerMetric], str | None]) -> tuple[Autoscaler, str] | None:

@@ -8,7 +8,14 @@ from scalewarden.rules.autoscaler import (
 )
 from scalewarden.rules.kvcache import kv_cache_pressure, preemption, shrinking_kv_headroom, slice_memory_pressure
 from scalewarden.rules.rule import Check, Rule
-from scalewarden.rules.scaledown import scale_to_zero_with_requests, survivors_overcommitted
+from scalewarden.rules.scaledown import (
+    drain_too_short,
+    scale_down_on_utilization_alone,
+    scale_down_under_pressure,
+    scale_down_while_warming,
+    scale_to_zero_with_requests,
+    survivors_overcommitted,
+)
 from scalewarden.rules.signals import (
     memory_reading_is_preallocation,
     missing_engine_metrics,
@@ -52,7 +59,11 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (prefill_bound.RULE, prefill_bound.check),
     (stuck_replica.RULE, stuck_replica.check),
     (survivors_overcommitted.RULE, survivors_overcommitted.check),
+    (scale_down_under_pressure.RULE, scale_down_under_pressure.check),
+    (scale_down_on_utilization_alone.RULE, scale_down_on_utilization_alone.check),
+    (scale_down_while_warming.RULE, scale_down_while_warming.check),
     (scale_to_zero_with_requests.RULE, scale_to_zero_with_requests.check),
+    (drain_too_short.RULE, drain_too_short.check),
     (cpu_scaled_gpu_workload.RULE, cpu_scaled_gpu_workload.check),
     (utilization_target.RULE, utilization_target.check),
     (metric_that_never_falls.RULE, metric_that_never_falls.check),

@@ -35,6 +35,11 @@ _NOT_UNDER_MIG = re.compile(
     r"|nvlink",  # slices have none
     re.IGNORECASE,
 )
+_LOAD = re.compile(
+    r"requests?_(waiting|running|deferred|processing|inflight)|(waiting|running|queued|inflight|queue)_req"
+    r"|queue_(size|depth|length)|queued|(kv|gpu)_cache|cache_usage|token_usage|tokens_total|throughput",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[a-zA-Z_][\w:./|]*")
 _NAMED = re.compile(r"""__name__\s*=~?\s*("[^"]*"|'[^']*')""")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'|`[^`]*`")
@@ -55,6 +60,11 @@ def busy_time(metric: AutoscalerMetric) -> str | None:
 def framebuffer(metric: AutoscalerMetric) -> str | None:
     """The series of GPU memory, used or free, that the metric reads."""
     return _first(_FRAMEBUFFER, metric)
+
+
+def follows_load(metric: AutoscalerMetric) -> str | None:
+    """The series of queue, batch, KV cache or tokens that the metric reads, beside others perhaps."""
+    return _first(_LOAD, metric)
 
 
 def unreported_under_mig(metric: AutoscalerMetric) -> str | None:

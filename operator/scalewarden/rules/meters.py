@@ -13,6 +13,8 @@ NOT_UNDER_MIG = Absent("not measured under MIG", for_good=True)
 UTILIZATION = (SignalName.ENGINE_ACTIVE, SignalName.KERNEL_UTILIZATION, SignalName.GPU_BUSY)
 """In order of preference: engine-active is measured under MIG as well, kernel utilization is not."""
 
+NOT_MEASURED = "neither engine-active nor kernel utilization is measured on any replica"
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:

@@ -50,6 +50,8 @@ RULE = Rule(
 def check(snapshot: Snapshot) -> Finding:
     """Judge every live replica by itself."""
     live = look.live(snapshot)
+    if live and not any(meters.utilizations(replica, snapshot) for replica in live):
+        return RULE.unknown(meters.NOT_MEASURED)
     answers = [_judge(replica, snapshot) for replica in live]
     fired = [answer for answer in answers if answer.holds]
     if fired:
@@ -85,7 +87,7 @@ def _judge(replica: Replica, snapshot: Snapshot) -> Condition:
 def _busy(replica: Replica, snapshot: Snapshot) -> Condition:
     line, looks = snapshot.thresholds["utilizationBusy"], meters.utilizations(replica, snapshot)
     if not looks:
-        return Condition(None, f"neither engine-active nor kernel utilization is measured on {replica.pod}")
+        return Condition(None, f"utilization of {replica.pod} is not measured")
     if short := next((seen for seen in looks if not seen.span.enough), None):
         return Condition(None, f"utilization of {short.where} is known over only {short.span.seconds:.0f} s")
     mean = windows.rounded(fmean(seen.mean or 0.0 for seen in looks))

@@ -57,7 +57,7 @@ def check(snapshot: Snapshot) -> Finding:
     looks = [meters.utilizations(replica, snapshot) for replica in live]
     measured = [seen for on_replica in looks for seen in on_replica]
     if not measured:
-        return RULE.unknown("neither engine-active nor kernel utilization is measured on any replica")
+        return RULE.unknown(meters.NOT_MEASURED)
     young = [seen for seen in measured if not seen.span.enough]
     if young:
         seconds = min(seen.span.seconds for seen in young)

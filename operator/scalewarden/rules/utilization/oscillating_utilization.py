@@ -4,9 +4,9 @@ Finds: GPU utilization that swings between busy and idle while answers slow down
 Why: an average of such a curve reads like half a load. But idle GPUs answer fast: if tokens come slower in the troughs
     the GPU waits there, for prompts to be prepared, for evicted requests, for another GPU or for the host.
 Reads: engine_active, else kernel_utilization (never under MIG); itl_mean of the same replica.
-Fires when: utilization of a replica turns utilizationTurns times or more within pressureWindow by over utilizationSwing,
-    with a period of utilizationPeriod or more, and inter-token latency in its lower half is latencyInTroughs times that
-    in its upper half or more.
+Fires when: utilization of a replica turns utilizationTurns times or more within pressureWindow by over
+    utilizationSwing, with a period of utilizationPeriod or more, and inter-token latency in its lower half is
+    latencyInTroughs times that in its upper half or more.
 Clear when: no replica's utilization does, or latency does not rise in the troughs: then load comes in waves.
 Unknown when: utilization of a replica is not measured or spans less than risingSpan, or it swings and too few latencies
     are known.
@@ -23,7 +23,7 @@ from scalewarden.model.signal import Point, Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
-from scalewarden.rules import against_latency, conditions, look
+from scalewarden.rules import against_latency, conditions, look, meters
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.rule import Rule
 from scalewarden.signals import windows
@@ -58,6 +58,8 @@ class Wave:
 def check(snapshot: Snapshot) -> Finding:
     """Judge every live replica by itself."""
     live = look.live(snapshot)
+    if live and not any(meters.utilizations(replica, snapshot) for replica in live):
+        return RULE.unknown(meters.NOT_MEASURED)
     answers = [_judge(replica, snapshot) for replica in live]
     fired = [answer for answer in answers if answer.holds]
     if fired:
@@ -74,7 +76,7 @@ def _judge(replica: Replica, snapshot: Snapshot) -> Condition:
     limits = snapshot.thresholds
     points = against_latency.utilization(replica, snapshot, limits["pressureWindow"])
     if not points:
-        return Condition(None, f"neither engine-active nor kernel utilization is measured on {replica.pod}")
+        return Condition(None, f"utilization of {replica.pod} is not measured on each of its GPUs")
     if points[-1].at - points[0].at < limits["risingSpan"]:
         return Condition(None, f"utilization of {replica.pod} is known over only {points[-1].at - points[0].at:.0f} s")
     found = wave(points, limits)

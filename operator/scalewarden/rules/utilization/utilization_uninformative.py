@@ -21,7 +21,7 @@ from statistics import correlation
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Unit
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.rules import against_latency, autoscalers, look
+from scalewarden.rules import against_latency, autoscalers, look, meters
 from scalewarden.rules.against_latency import Pair
 from scalewarden.rules.gpu_metrics import busy_time
 from scalewarden.rules.rule import Rule
@@ -47,6 +47,8 @@ def check(snapshot: Snapshot) -> Finding:
     limits, live = snapshot.thresholds, look.live(snapshot)
     if not live:
         return RULE.unknown(look.obstacle(snapshot, (), 0))
+    if not any(meters.utilizations(replica, snapshot) for replica in live):
+        return RULE.unknown(meters.NOT_MEASURED)
     found = [against_latency.pairs(replica, snapshot, limits["correlationSpan"]) for replica in live]
     pairs = [pair for some in found for pair in some]
     if problem := _too_little(found, pairs, snapshot):
