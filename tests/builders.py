@@ -223,10 +223,14 @@ def external(
 
 
 def trigger(
-    name: str = "prometheus", query: str = "", target: float | None = None, field: str = "spec.triggers[0]"
+    name: str = "prometheus",
+    query: str = "",
+    target: float | None = None,
+    field: str = "spec.triggers[0]",
+    target_type: TargetType | None = None,
 ) -> AutoscalerMetric:
     """A KEDA trigger; `name` is its type."""
-    return AutoscalerMetric(MetricSource.TRIGGER, name, None, target, query, field)
+    return AutoscalerMetric(MetricSource.TRIGGER, name, target_type, target, query, field)
 
 
 def hpa(*metrics: AutoscalerMetric, name: str = "llama-70b", **more: Any) -> Autoscaler:

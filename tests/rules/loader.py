@@ -24,6 +24,7 @@ from scalewarden.model.autoscaler import (
     Autoscaler,
     AutoscalerMetric,
     Fallback,
+    Pause,
     ScalingPolicy,
     ScalingRules,
     Select,
@@ -31,7 +32,7 @@ from scalewarden.model.autoscaler import (
 )
 from scalewarden.model.finding import Severity, Status
 from scalewarden.model.policy import Objectives
-from scalewarden.model.signal import Absent, SignalName
+from scalewarden.model.signal import Absent, Point, SignalName
 from scalewarden.model.snapshot import History, Removed, Snapshot
 from scalewarden.model.workload import Engine, Gpu, Replica, Workload
 from tests import builders as build
@@ -89,6 +90,8 @@ def snapshot(given: Described) -> Snapshot:
     if "removed" in more:
         gone = [one for described in more.pop("removed") for one in _removed(described)]
         more["history"] = History(since=build.AT - 3600, removed=tuple(gone))
+    if "safe_count" in more:
+        more["history"] = History(build.AT - 3600, safe_counts=(Point(build.AT, more.pop("safe_count")),))
     return build.snapshot(replicas, autoscalers=autoscalers, **more)
 
 
@@ -147,6 +150,8 @@ def _autoscaler(described: Described) -> Autoscaler:
     if "scale_down" in values:
         values["scale_down"] = _scaling_rules(values["scale_down"])
         values["has_scale_down_behavior"] = True
+    if "paused" in values:
+        values["paused"] = Pause(values["paused"])
     if "fallback" in values:
         values["fallback"] = Fallback(**values["fallback"])
     return make(*metrics, **values)

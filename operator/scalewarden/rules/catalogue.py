@@ -1,8 +1,13 @@
 """Every rule there is, in the order of its codes. A code is never used again for something else."""
 
 from scalewarden.rules.autoscaler import (
+    cpu_blind,
     cpu_scaled_gpu_workload,
     metric_that_never_falls,
+    missing_data_reads_as_idle,
+    no_scale_down_behavior,
+    two_scalers_one_target,
+    unit_mismatch,
     utilization_target,
     utilization_under_mig,
 )
@@ -67,5 +72,10 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (cpu_scaled_gpu_workload.RULE, cpu_scaled_gpu_workload.check),
     (utilization_target.RULE, utilization_target.check),
     (metric_that_never_falls.RULE, metric_that_never_falls.check),
+    (no_scale_down_behavior.RULE, no_scale_down_behavior.check),
+    (cpu_blind.RULE, cpu_blind.check),
+    (unit_mismatch.RULE, unit_mismatch.check),
+    (missing_data_reads_as_idle.RULE, missing_data_reads_as_idle.check),
+    (two_scalers_one_target.RULE, two_scalers_one_target.check),
     (utilization_under_mig.RULE, utilization_under_mig.check),
 )

@@ -79,6 +79,19 @@ def _first(pattern: re.Pattern[str], metric: AutoscalerMetric) -> str | None:
 def names(metric: AutoscalerMetric) -> list[str]:
     """Series names that a metric mentions: its own name, and the words of its query outside of strings and comments,
     with the series that are named by a string."""
-    quoted = [text.strip("\"'") for found in (_NAMED, _QUOTED_SERIES) for text in found.findall(metric.query)]
-    bare = _STRING.sub('""', metric.query)
-    return [metric.name, *_NAME.findall(_COMMENT.sub("", bare)), *quoted]
+    return [metric.name, *words(bare(metric.query)), *quoted(metric.query)]
+
+
+def words(text: str) -> list[str]:
+    """What may be a name in a query."""
+    return _NAME.findall(text)
+
+
+def quoted(query: str) -> list[str]:
+    """Series that a query names by a string: `{__name__="x"}` and `{"x"}`."""
+    return [text.strip("\"'") for found in (_NAMED, _QUOTED_SERIES) for text in found.findall(query)]
+
+
+def bare(query: str) -> str:
+    """A query with its strings emptied and without comments."""
+    return _COMMENT.sub("", _STRING.sub('""', query))
