@@ -54,6 +54,11 @@ UNITS: Mapping[SignalName, Unit] = {
     SignalName.DRAM_ACTIVE: _F,
     SignalName.FB_USED: _F,
     SignalName.CPU_RATIO: _F,
+    SignalName.GEN_TPS_PER_GPU: Unit.TOKENS_PER_SECOND,
+    SignalName.GEN_TPS_PER_FULL_GPU: Unit.TOKENS_PER_SECOND,
+    SignalName.NVLINK_BPS: Unit.BYTES_PER_SECOND,
+    SignalName.PCIE_BPS: Unit.BYTES_PER_SECOND,
+    SignalName.CPU_THROTTLED: _F,
     SignalName.GATEWAY_WAITING: _R,
 }
 

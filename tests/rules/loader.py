@@ -34,6 +34,7 @@ from scalewarden.model.finding import Severity, Status
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, Point, SignalName
 from scalewarden.model.snapshot import History, Removed, Snapshot
+from scalewarden.model.topology import Interconnect, Link
 from scalewarden.model.workload import Engine, Gpu, Replica, Workload
 from tests import builders as build
 
@@ -82,6 +83,8 @@ def snapshot(given: Described) -> Snapshot:
         more["engine"] = Engine(more["engine"])
     if "objectives" in more:
         more["objectives"] = Objectives(**more["objectives"])
+    if "link" in more:
+        more["interconnect"] = Interconnect(Link(more["link"]), f"as the case says, {more.pop('link')}")
     if "intent" in more:
         asked = dict(more["intent"])
         more["intent"] = build.intent(asked.pop("from"), asked.pop("to"), **asked)

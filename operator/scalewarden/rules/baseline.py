@@ -22,11 +22,11 @@ def expected(replica: Replica, snapshot: Snapshot) -> Expected | None:
     read 1.00 all the same: one request keeps a kernel resident. A figure for whole GPUs says nothing about a slice.
     """
     sustains = snapshot.sustainable_tps
-    if not sustains or meters.on_mig(replica, snapshot) or not _full(replica, snapshot):
+    if not sustains or meters.on_mig(replica, snapshot) or not full(replica, snapshot):
         return None
     return Expected(sustains, "that it sustains when it is full")
 
 
-def _full(replica: Replica, snapshot: Snapshot) -> bool:
+def full(replica: Replica, snapshot: Snapshot) -> bool:
     """Requests wait for it without a break, or its batch is near its limit."""
     return any(test(replica, snapshot).holds for test in (conditions.queue_stands, conditions.batch_filled))

@@ -35,6 +35,7 @@ from scalewarden.rules.throughput import (
     stuck_replica,
     throughput_plateau,
 )
+from scalewarden.rules.topology import communication_bound, slice_throughput_normalised
 from scalewarden.rules.utilization import (
     busy_without_throughput,
     genuinely_idle,
@@ -63,6 +64,8 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (throughput_plateau.RULE, throughput_plateau.check),
     (prefill_bound.RULE, prefill_bound.check),
     (stuck_replica.RULE, stuck_replica.check),
+    (communication_bound.RULE, communication_bound.check),
+    (slice_throughput_normalised.RULE, slice_throughput_normalised.check),
     (survivors_overcommitted.RULE, survivors_overcommitted.check),
     (scale_down_under_pressure.RULE, scale_down_under_pressure.check),
     (scale_down_on_utilization_alone.RULE, scale_down_on_utilization_alone.check),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scalewarden.model.finding import Evidence
-from scalewarden.model.signal import SignalName
+from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
@@ -115,3 +115,20 @@ def batch_filled(replica: Replica, snapshot: Snapshot) -> Condition:
     filled = windows.rounded(seen.value / limit)
     what = f"the batch of {replica.pod} reached {filled:.0%} of its limit of {limit} sequences (line {line:.0%})"
     return Condition(filled >= line, what, seen.evidence(seen.value, windows.rounded(line * limit)))
+
+
+def itl_missed(replica: Replica, snapshot: Snapshot) -> Condition:
+    """ITL p95 of the replica, else of the service, is over its objective; not known where none is declared."""
+    name, objective = SignalName.ITL_P95, snapshot.objectives.itl_p95
+    if objective is None:
+        return Condition(None, "no objective for inter-token latency is declared")
+    own = isinstance(replica.signal(name), Reading)
+    signal = replica.signal(name) if own else snapshot.signal(name)
+    seen = look.number(snapshot, replica.pod if own else "the service", name, signal)
+    count = seen.reading.observations if seen.reading else None
+    few = count is not None and count < snapshot.thresholds["latencyObservations"]
+    if seen.gap or seen.value is None or few:
+        return Condition(None, f"{name.value} of {seen.where} is not known ({seen.gap or 'too few observations'})")
+    line = windows.rounded(snapshot.thresholds["latencyDeny"] * objective)
+    what = f"{name.value} of {seen.where} is {seen.value * 1000:.0f} ms (objective {objective * 1000:.0f} ms)"
+    return Condition(seen.value > line, what, seen.evidence(seen.value, line))

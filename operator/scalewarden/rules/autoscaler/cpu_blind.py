@@ -14,9 +14,11 @@ Do: scale on waiting requests or KV-cache usage.
 References: vLLM keeps one core busy while idle, and its API server's CPU follows the number of requests.
 """
 
+from statistics import fmean
+
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, TargetType
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
-from scalewarden.model.signal import Reading, SignalName, Unit
+from scalewarden.model.signal import SignalName, Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import autoscalers, conditions, look
@@ -69,13 +71,14 @@ def _cpu(metric: AutoscalerMetric, snapshot: Snapshot) -> Evidence | None:
     """CPU as a share of the request, as the autoscaler read it, else as it is measured, against its target."""
     if metric.target_type is not TargetType.UTILIZATION or metric.target is None:
         return None
-    target = windows.rounded(metric.target / 100)
+    name, target = SignalName.CPU_RATIO, windows.rounded(metric.target / 100)
     if metric.current is not None:
         return Evidence("cpu_ratio", windows.rounded(metric.current / 100), Unit.RATIO, target, "status.currentMetrics")
-    measured = snapshot.signal(SignalName.CPU_RATIO)
-    if isinstance(measured, Reading):
-        return Evidence("cpu_ratio", windows.rounded(measured.value), Unit.RATIO, target, measured.source)
-    return None
+    looks = [look.number(snapshot, one.pod, name, one.signal(name)) for one in look.live(snapshot)]
+    known = [seen.value for seen in looks if seen.value is not None and not seen.gap]
+    if not known or len(known) < len(looks):
+        return None
+    return Evidence(name.value, windows.rounded(fmean(known)), Unit.RATIO, target, "mean over the replicas")
 
 
 def _at_limit(snapshot: Snapshot) -> Condition:

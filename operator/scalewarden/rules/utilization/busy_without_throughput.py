@@ -19,7 +19,7 @@ References: eight-way tensor parallelism was seen to give fewer tokens/s than fo
 from statistics import fmean
 
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
-from scalewarden.model.signal import Reading, SignalName
+from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import conditions, look, meters
@@ -73,7 +73,7 @@ def _judge(replica: Replica, snapshot: Snapshot) -> Condition:
     running = look.number(snapshot, replica.pod, SignalName.RUNNING, replica.signal(SignalName.RUNNING))
     if running.value == 0 and not running.gap:
         return Condition(False, f"{busy.what}, and no request runs there", busy.evidence)
-    tokens, latency = _tokens(replica, snapshot), _latency(replica, snapshot)
+    tokens, latency = _tokens(replica, snapshot), conditions.itl_missed(replica, snapshot)
     found = [conditions.preempting(replica, snapshot), latency, tokens]
     if conditions.any_of(found):
         short = conditions.first(found, True)
@@ -107,20 +107,3 @@ def _tokens(replica: Replica, snapshot: Snapshot) -> Condition:
     line = windows.rounded(snapshot.thresholds["tokensShortfall"] * should.tokens)
     what = f"it generates {seen.value:.0f} tokens/s of the {should.tokens:.0f} {should.words}"
     return Condition(seen.value < line, what, seen.evidence(seen.value, line))
-
-
-def _latency(replica: Replica, snapshot: Snapshot) -> Condition:
-    """ITL p95 misses its objective."""
-    name, objective = SignalName.ITL_P95, snapshot.objectives.itl_p95
-    if objective is None:
-        return Condition(None, "no objective for inter-token latency is declared")
-    own = isinstance(replica.signal(name), Reading)
-    signal = replica.signal(name) if own else snapshot.signal(name)
-    seen = look.number(snapshot, replica.pod if own else "the service", name, signal)
-    count = seen.reading.observations if seen.reading else None
-    few = count is not None and count < snapshot.thresholds["latencyObservations"]
-    if seen.gap or seen.value is None or few:
-        return Condition(None, f"{name.value} of {seen.where} is not known ({seen.gap or 'too few observations'})")
-    line = windows.rounded(snapshot.thresholds["latencyDeny"] * objective)
-    what = f"{name.value} of {seen.where} is {seen.value * 1000:.0f} ms (objective {objective * 1000:.0f} ms)"
-    return Condition(seen.value > line, what, seen.evidence(seen.value, line))
