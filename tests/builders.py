@@ -54,6 +54,11 @@ UNITS: Mapping[SignalName, Unit] = {
     SignalName.DRAM_ACTIVE: _F,
     SignalName.FB_USED: _F,
     SignalName.CPU_RATIO: _F,
+    SignalName.GEN_TPS_PER_GPU: Unit.TOKENS_PER_SECOND,
+    SignalName.GEN_TPS_PER_FULL_GPU: Unit.TOKENS_PER_SECOND,
+    SignalName.NVLINK_BPS: Unit.BYTES_PER_SECOND,
+    SignalName.PCIE_BPS: Unit.BYTES_PER_SECOND,
+    SignalName.CPU_THROTTLED: _F,
     SignalName.GATEWAY_WAITING: _R,
 }
 
@@ -140,6 +145,7 @@ def replica(
     ordinal: int | None = None,
     max_num_seqs: int | None = None,
     restarted_at: float | None = None,
+    terminating: bool = False,
     gpus: Iterable[Gpu] = (),
     **more: Value,
 ) -> Replica:
@@ -153,6 +159,7 @@ def replica(
         ordinal=ordinal,
         max_num_seqs=max_num_seqs,
         restarted_at=restarted_at,
+        terminating=terminating,
         gpus=tuple(gpus),
         signals=signals(values, at=AT - age, over=over, every=every),
     )
@@ -221,10 +228,14 @@ def external(
 
 
 def trigger(
-    name: str = "prometheus", query: str = "", target: float | None = None, field: str = "spec.triggers[0]"
+    name: str = "prometheus",
+    query: str = "",
+    target: float | None = None,
+    field: str = "spec.triggers[0]",
+    target_type: TargetType | None = None,
 ) -> AutoscalerMetric:
     """A KEDA trigger; `name` is its type."""
-    return AutoscalerMetric(MetricSource.TRIGGER, name, None, target, query, field)
+    return AutoscalerMetric(MetricSource.TRIGGER, name, target_type, target, query, field)
 
 
 def hpa(*metrics: AutoscalerMetric, name: str = "llama-70b", **more: Any) -> Autoscaler:

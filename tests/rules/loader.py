@@ -8,21 +8,33 @@
         evidence: [{signal: kv_usage, value: 0.8, unit: fraction, threshold: 0.8, replica: llama-70b-0}]
 
 The file's name is the status: fires, clear or unknown. A signal is a number (constant over the window), a list (one
-sample each), or a mapping: {ramp: [from, to]}, {steps: [...]}, {constant: v}, each with over/every/age in seconds, or
-{absent: cause, for_good: true}; null means it was never read. Keywords are those of tests/builders.py.
+sample each), or a mapping: {ramp: [from, to]}, {steps: [...]}, {constant: v}, each with over/every/age in seconds, a
+source, or observations; or {absent: cause, for_good: true}; null means it was never read. Keywords are those of
+tests/builders.py; ready_since and unready_since are seconds ago.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, TargetType
+from scalewarden.model.autoscaler import (
+    Autoscaler,
+    AutoscalerMetric,
+    Fallback,
+    Pause,
+    ScalingPolicy,
+    ScalingRules,
+    Select,
+    TargetType,
+)
 from scalewarden.model.finding import Severity, Status
-from scalewarden.model.signal import Absent, SignalName
+from scalewarden.model.policy import Objectives
+from scalewarden.model.signal import Absent, Point, SignalName
 from scalewarden.model.snapshot import History, Removed, Snapshot
+from scalewarden.model.topology import Interconnect, Link
 from scalewarden.model.workload import Engine, Gpu, Replica, Workload
 from tests import builders as build
 
@@ -69,13 +81,20 @@ def snapshot(given: Described) -> Snapshot:
         more["workload"] = _workload(more["workload"])
     if "engine" in more:
         more["engine"] = Engine(more["engine"])
+    if "objectives" in more:
+        more["objectives"] = Objectives(**more["objectives"])
+    if "link" in more:
+        more["interconnect"] = Interconnect(Link(more["link"]), f"as the case says, {more.pop('link')}")
     if "intent" in more:
-        more["intent"] = build.intent(more["intent"]["from"], more["intent"]["to"])
+        asked = dict(more["intent"])
+        more["intent"] = build.intent(asked.pop("from"), asked.pop("to"), **asked)
     if "service" in more:
         more["service"] = {name: _signal(name, value, {}) for name, value in more["service"].items()}
     if "removed" in more:
         gone = [one for described in more.pop("removed") for one in _removed(described)]
         more["history"] = History(since=build.AT - 3600, removed=tuple(gone))
+    if "safe_count" in more:
+        more["history"] = History(build.AT - 3600, safe_counts=(Point(build.AT, more.pop("safe_count")),))
     return build.snapshot(replicas, autoscalers=autoscalers, **more)
 
 
@@ -89,6 +108,7 @@ def _replicas(described: Described) -> list[Replica]:
     values = dict(described)
     count = values.pop("count", 1)
     how: Described = {name: values[name] for name in ("age", "over", "every") if name in values}
+    values |= {name: build.AT - values[name] for name in ("ready_since", "unready_since") if name in values}
     values["gpus"] = [_gpu(gpu, how) for gpu in values.get("gpus", ())]
     names = {"kv": "kv_usage"} | {name.value: name.value for name in SignalName}
     signals = {key: _signal(names[key], value, how) for key, value in values.items() if key in names}
@@ -115,7 +135,7 @@ def _signal(name: str, value: Any, how: Described) -> build.Value:
         points = build.steps(*value["steps"], **timing)
     else:
         points = build.constant(value["constant"], over=over, **timing)
-    return build.reading(name, points, source=value.get("source", ""))
+    return build.reading(name, points, source=value.get("source", ""), observations=value.get("observations"))
 
 
 def _workload(described: Described | None) -> Workload:
@@ -126,9 +146,29 @@ def _workload(described: Described | None) -> Workload:
 
 
 def _autoscaler(described: Described) -> Autoscaler:
-    make = {"hpa": build.hpa, "scaledobject": build.scaled_object}[described.get("kind", "hpa")]
-    metrics = [_metric(index, metric) for index, metric in enumerate(described.get("metrics", ()))]
-    return make(*metrics, name=described.get("name", "llama-70b"), ignore_reason=described.get("ignore"))
+    values = dict(described)
+    make = {"hpa": build.hpa, "scaledobject": build.scaled_object}[values.pop("kind", "hpa")]
+    metrics = [_metric(index, metric) for index, metric in enumerate(values.pop("metrics", ()))]
+    values["ignore_reason"] = values.pop("ignore", None)
+    if "scale_down" in values:
+        values["scale_down"] = _scaling_rules(values["scale_down"])
+        values["has_scale_down_behavior"] = True
+    if "paused" in values:
+        values["paused"] = Pause(values["paused"])
+    if "fallback" in values:
+        values["fallback"] = Fallback(**values["fallback"])
+    return make(*metrics, **values)
+
+
+def _scaling_rules(described: Described) -> ScalingRules:
+    values = dict(described)
+    policies = tuple(ScalingPolicy(**policy) for policy in values.pop("policies", ()))
+    select = Select(values.pop("select")) if "select" in values else None
+    return ScalingRules(**values, select=select, policies=policies)
+
+
+READ = ("current", "activation", "ignore_null_values")
+"""What a metric's object or status says besides what the builders ask for."""
 
 
 def _metric(index: int, described: Described) -> AutoscalerMetric:
@@ -143,6 +183,7 @@ def _metric(index: int, described: Described) -> AutoscalerMetric:
     kind = next(key for key in make if key in values)
     where = "spec.triggers" if kind == "trigger" else "spec.metrics"
     name = values.pop(kind)
+    read = {key: values.pop(key) for key in READ if key in values}
     if "target_type" in values:
         values["target_type"] = TargetType(values["target_type"])
-    return make[kind](name, **{"field": f"{where}[{index}]", **values})
+    return replace(make[kind](name, **{"field": f"{where}[{index}]", **values}), **read)

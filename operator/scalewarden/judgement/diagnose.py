@@ -71,7 +71,8 @@ def _communication_bound(scene: Scene) -> bool:
 def _host_bound(scene: Scene) -> bool:
     found, limits = scene.facts, scene.limits
     quiet = below(found.utilization, limits["utilizationLow"]) and below(found.kv_max, limits["kvUsageLow"])
-    return quiet and found.standing and at_least(found.cpu, 0.9)
+    starved = at_least(found.cpu, limits["cpuSaturated"]) or at_least(found.throttled, limits["cpuThrottled"])
+    return quiet and found.standing and starved
 
 
 def _compute_bound(scene: Scene) -> bool:

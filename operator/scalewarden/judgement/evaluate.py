@@ -11,15 +11,15 @@ from scalewarden.judgement.remember import remember
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.baseline import Learned
 from scalewarden.model.diagnosis import Diagnosis
-from scalewarden.model.finding import Finding, Status
+from scalewarden.model.finding import Finding, Severity, Status
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.verdict import Verdict
 from scalewarden.rules.catalogue import RULES
 
-JUDGES_AUTOSCALERS = ("ASC", "SIG003")
-"""Codes (or their prefixes) of rules that speak about one autoscaler at a time."""
+JUDGES_AUTOSCALERS = "ASC"
+"""How the codes of rules begin that speak about one autoscaler at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +79,7 @@ def judge_autoscaler(snapshot: Snapshot, autoscaler: Autoscaler) -> AutoscalerJu
 
 
 def _worst(findings: Sequence[Finding]) -> Status:
-    statuses = {finding.status for finding in findings}
+    """What is only information makes no autoscaler unsound."""
+    told = [finding for finding in findings if not (finding.fired and finding.severity is Severity.INFO)]
+    statuses = {finding.status for finding in told}
     return next((status for status in (Status.FIRED, Status.UNKNOWN) if status in statuses), Status.CLEAR)

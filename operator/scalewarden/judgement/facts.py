@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from scalewarden.model.intent import Actor
-from scalewarden.model.signal import Reading, SignalName
+from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision
 from scalewarden.signals import windows
@@ -19,7 +19,8 @@ class Facts:
     """coverage: share of replicas seen. kv_max, kv_mean: window maximum of the worst replica and mean of all
     (fractions). minority_hot: the cache is full on fewer than half. utilization: mean engine-active, else kernel
     utilization (fraction). share: fullest batch over its limit. waiting: newest sum of waiting requests.
-    standing: a queue stood for two minutes. short: the data span less than the rules' window."""
+    standing: a queue stood for two minutes. cpu: CPU used over CPU requested, throttled: share of periods in which CPU
+    was throttled, both of the worst replica. short: the data span less than the rules' window."""
 
     coverage: float
     required_absent: bool
@@ -36,6 +37,7 @@ class Facts:
     share: float | None
     at_limit: bool
     cpu: float | None
+    throttled: float | None
     latency_ok: bool
     short: bool
 
@@ -61,7 +63,8 @@ def facts(snapshot: Snapshot, fleet: Fleet) -> Facts:
         batch=max(batches, default=None),
         share=_share(fleet),
         at_limit=any(_at_limit(carried, snapshot) for carried in fleet.serving),
-        cpu=_first(_service(snapshot, SignalName.CPU_RATIO)),
+        cpu=max(_readings(fleet, SignalName.CPU_RATIO), default=None),
+        throttled=max(_readings(fleet, SignalName.CPU_THROTTLED), default=None),
         latency_ok=_latency_ok(snapshot, fleet),
         short=_short(snapshot, fleet),
     )
@@ -69,11 +72,6 @@ def facts(snapshot: Snapshot, fleet: Fleet) -> Facts:
 
 def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
-
-
-def _service(snapshot: Snapshot, name: SignalName) -> float | None:
-    signal = snapshot.signal(name)
-    return signal.value if isinstance(signal, Reading) else None
 
 
 def _readings(fleet: Fleet, name: SignalName) -> list[float]:

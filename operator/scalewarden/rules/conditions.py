@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from scalewarden.model.finding import Evidence
-from scalewarden.model.signal import SignalName
+from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
-from scalewarden.rules import look
+from scalewarden.rules import look, trends
 from scalewarden.rules.look import Look
 from scalewarden.signals import windows
 
@@ -50,6 +52,22 @@ def kv_full(replica: Replica, snapshot: Snapshot) -> Condition:
         f"KV-cache usage peaked at {look.shown(peak, line)} on {replica.pod} (line {line:.2f}){look.shortness([seen])}"
     )
     return Condition(peak >= line, what, seen.evidence(peak, line))
+
+
+def kv_pressed(cache: Look, limits: Thresholds) -> Condition | None:
+    """The number that shows pressure on a cache, against the line it met; None where there is none: `kvUsageDeny` in
+    two samples in a row, `kvUsageSpike` in one, or a mean of `kvMeanRising` that rises."""
+    peak, mean = max(cache.values, default=0.0), cache.mean or 0.0
+    held = max((min(pair) for pair in pairwise(cache.values)), default=0.0)
+    for value, line in ((held, limits["kvUsageDeny"]), (peak, limits["kvUsageSpike"])):
+        if value >= line:
+            what = f"it peaked at {look.shown(peak, line)} on {cache.where} (line {line:.2f})"
+            return Condition(True, what, cache.evidence(peak, line))
+    line, trend = limits["kvMeanRising"], trends.rising(cache.span.points, limits)
+    if mean < line or trend is None or windows.rounded(trend.rise) < limits["kvRising"]:
+        return None
+    what = f"it averages {look.shown(mean, line)} and rises on {cache.where} (line {line:.2f})"
+    return Condition(True, what, cache.evidence(mean, line))
 
 
 def queue_stands(replica: Replica, snapshot: Snapshot) -> Condition:
@@ -97,3 +115,20 @@ def batch_filled(replica: Replica, snapshot: Snapshot) -> Condition:
     filled = windows.rounded(seen.value / limit)
     what = f"the batch of {replica.pod} reached {filled:.0%} of its limit of {limit} sequences (line {line:.0%})"
     return Condition(filled >= line, what, seen.evidence(seen.value, windows.rounded(line * limit)))
+
+
+def itl_missed(replica: Replica, snapshot: Snapshot) -> Condition:
+    """ITL p95 of the replica, else of the service, is over its objective; not known where none is declared."""
+    name, objective = SignalName.ITL_P95, snapshot.objectives.itl_p95
+    if objective is None:
+        return Condition(None, "no objective for inter-token latency is declared")
+    own = isinstance(replica.signal(name), Reading)
+    signal = replica.signal(name) if own else snapshot.signal(name)
+    seen = look.number(snapshot, replica.pod if own else "the service", name, signal)
+    count = seen.reading.observations if seen.reading else None
+    few = count is not None and count < snapshot.thresholds["latencyObservations"]
+    if seen.gap or seen.value is None or few:
+        return Condition(None, f"{name.value} of {seen.where} is not known ({seen.gap or 'too few observations'})")
+    line = windows.rounded(snapshot.thresholds["latencyDeny"] * objective)
+    what = f"{name.value} of {seen.where} is {seen.value * 1000:.0f} ms (objective {objective * 1000:.0f} ms)"
+    return Condition(seen.value > line, what, seen.evidence(seen.value, line))

@@ -1,10 +1,12 @@
-"""Does the target use GPUs? Its pod template says so, or its devices do; a CPU build of an engine is not misjudged."""
+"""Does the target use GPUs, and does its engine take their memory at start?
+
+Its pod template says so, or its devices do; a CPU build of an engine is not misjudged."""
 
 import re
 
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.workload import Replica, Workload
+from scalewarden.model.workload import Engine, Replica, Workload
 
 GPU_SIGNALS = (
     SignalName.GPU_BUSY, SignalName.ENGINE_ACTIVE, SignalName.KERNEL_UTILIZATION, SignalName.SM_ACTIVE,
@@ -12,6 +14,22 @@ GPU_SIGNALS = (
 )  # fmt: skip
 GPU_FLAGS = ("--gpu-memory-utilization", "--tensor-parallel-size", "-tp", "--tp-size", "--tp", "--n-gpu-layers", "-ngl")
 CPU_IMAGE = re.compile(r"(^|[^a-z0-9])cpu([^a-z0-9]|$)")
+
+
+PREALLOCATING = frozenset(
+    {
+        Engine.VLLM, Engine.SGLANG, Engine.TGI, Engine.TENSORRT_LLM, Engine.TRITON, Engine.LMDEPLOY, Engine.NIM,
+        Engine.RAY_SERVE, Engine.DYNAMO, Engine.LLAMA_CPP,
+    }
+)  # fmt: skip
+"""They take the memory of their KV cache at start. Ollama loads models when they are asked for, and unloads them."""
+
+
+def preallocates(snapshot: Snapshot) -> bool | None:
+    """True where the engine takes its GPU memory at start; None where it is not known which engine serves."""
+    if snapshot.engine in PREALLOCATING or snapshot.workload.gpu_memory_utilization is not None:
+        return True
+    return False if snapshot.engine is Engine.OLLAMA else None
 
 
 def uses_gpus(snapshot: Snapshot) -> bool | None:

@@ -13,6 +13,8 @@ NOT_UNDER_MIG = Absent("not measured under MIG", for_good=True)
 UTILIZATION = (SignalName.ENGINE_ACTIVE, SignalName.KERNEL_UTILIZATION, SignalName.GPU_BUSY)
 """In order of preference: engine-active is measured under MIG as well, kernel utilization is not."""
 
+NOT_MEASURED = "neither engine-active nor kernel utilization is measured on any replica"
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:
@@ -58,6 +60,12 @@ def utilization(meter: Meter, snapshot: Snapshot) -> Look | None:
     seconds = snapshot.thresholds["pressureWindow"]
     looks = (look.lasting(snapshot, meter.where, name, meter.signal(name), seconds) for name in UTILIZATION)
     return next((seen for seen in looks if seen.reading), None)
+
+
+def utilizations(replica: Replica, snapshot: Snapshot) -> list[Look]:
+    """The utilization of each of a replica's meters that has one."""
+    found = (utilization(meter, snapshot) for meter in meters(replica, snapshot))
+    return [seen for seen in found if seen]
 
 
 def average(meter: Meter, name: SignalName, snapshot: Snapshot) -> Look:

@@ -62,9 +62,10 @@ def _what_it_reads(autoscaler: Autoscaler) -> tuple[object, ...]:
 
 
 def _unsound(autoscaler: Autoscaler, guarded: Guarded, now: float) -> tuple[Finding, ...]:
-    """What the rules about autoscalers find, errors first."""
+    """What the rules about autoscalers find, errors first; what is only information warns nobody."""
     snapshot = Snapshot(guarded.ref.name, guarded.ref.namespace, now, guarded.target, 0, workload=USES_GPUS)
-    fired = [finding for finding in judge_autoscaler(snapshot, autoscaler).findings if finding.fired]
+    found = judge_autoscaler(snapshot, autoscaler).findings
+    fired = [finding for finding in found if finding.fired and finding.severity is not Severity.INFO]
     return tuple(sorted(fired, key=lambda finding: finding.severity is not Severity.ERROR))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from scalewarden.judgement.frontier import EXPLANATION
 from scalewarden.model.diagnosis import Regime
-from scalewarden.model.finding import Status
+from scalewarden.model.finding import Severity, Status
 from scalewarden.model.status import AutoscalerStatus, FenceStatus, FindingStatus, InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason
 from scalewarden.rules.catalogue import RULES
@@ -167,7 +167,9 @@ def _name(autoscaler: AutoscalerStatus) -> str:
 
 
 def _fired(autoscaler: AutoscalerStatus) -> list[FindingStatus]:
-    return [finding for finding in autoscaler.findings if finding.status == Status.FIRED]
+    """Without what is only information."""
+    told = (finding for finding in autoscaler.findings if finding.severity != Severity.INFO)
+    return [finding for finding in told if finding.status == Status.FIRED]
 
 
 def _rules(autoscaler: AutoscalerStatus) -> set[str]:

@@ -1,5 +1,6 @@
 """The chain from facts to advice on one screen: what is measured, what it means, what would happen, what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -56,6 +57,21 @@ class Chain:
     tests: Grid = field(default_factory=lambda: Grid(()))
     test_notes: tuple[str, ...] = ()
     history: tuple[Line, ...] = ()
+
+
+def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Rules that cannot speak for one and the same reason share a line, by their codes."""
+    found: list[Line] = []
+    for line in lines:
+        same = next(
+            (one for one in found if "Unknown" == one.status == line.status and one.message == line.message), None
+        )
+        if same is None:
+            found.append(line)
+        else:
+            codes = [subject.partition(" ")[0] for subject in (*same.subject.split(", "), line.subject)]
+            found[found.index(same)] = Line(line.status, ", ".join(codes), line.message)
+    return tuple(found)
 
 
 def show(chain: Chain, console: Console) -> None:

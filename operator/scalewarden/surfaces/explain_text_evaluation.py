@@ -11,7 +11,7 @@ from scalewarden.model.verdict import Decision, TestResult, Verdict
 from scalewarden.model.workload import Replica
 from scalewarden.signals.freshness import State, age, replica_state, required
 from scalewarden.surfaces.baseline_text import learned_text
-from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, number
+from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, merged, number
 
 MOST_REPLICAS = 12
 """More replicas than this are shown by their fullest ones."""
@@ -35,7 +35,7 @@ def chain_of(evaluation: Evaluation) -> Chain:
         measured=_measured(snapshot),
         measured_notes=tuple(_measured_notes(snapshot)),
         meaning=Line(diagnosis.regime, f"confidence {diagnosis.confidence}", _summary(evaluation)),
-        findings=tuple(_finding(finding) for finding in _spoken(evaluation.findings)),
+        findings=merged(_finding(finding) for finding in _spoken(evaluation.findings)),
         finding_notes=_clear(evaluation.findings),
         question=_question(snapshot),
         verdict=Line(verdict.decision, verdict.reason, verdict.message),

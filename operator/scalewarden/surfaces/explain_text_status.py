@@ -8,7 +8,7 @@ from scalewarden.model.policy import Mode
 from scalewarden.model.status import EvidenceStatus, FindingStatus, InferenceDeploymentStatus
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.baseline_text import learned_text
-from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, number
+from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, merged, number
 
 STALE = 180.0
 """An evaluation older than this (s) is called old: the operator refreshes the status at least once a minute."""
@@ -26,7 +26,7 @@ def chain_of(found: InferenceDeployment, now: float) -> Chain:
         measured=_measured(status),
         measured_notes=tuple(_notes(found, now)),
         meaning=_meaning(status),
-        findings=tuple(_findings(status)),
+        findings=merged(_findings(status)),
         question=_question(found),
         verdict=_verdict(status),
         test_notes=tuple(_fence(found)),

@@ -6,10 +6,11 @@ import pytest
 
 from scalewarden.judgement.evaluate import Evaluation, evaluate
 from scalewarden.model.diagnosis import Confidence, Regime
-from scalewarden.model.policy import Policy
+from scalewarden.model.policy import Objectives, Policy
 from scalewarden.model.signal import Absent
 from scalewarden.model.snapshot import Snapshot
-from tests.builders import fleet, gpu, replica, snapshot
+from scalewarden.model.topology import Interconnect, Link
+from tests.builders import fleet, gpu, gpu_workload, replica, snapshot
 
 QUEUE = [3.0] * 41
 
@@ -31,6 +32,22 @@ CASES = {
     "a queue that nothing explains": (
         Regime.QUEUE_BOUND,
         fleet(2, kv=0.4, waiting=QUEUE, running=[5, 6] * 20, eff_batch=6, max_num_seqs=64),
+    ),
+    "the host is saturated": (
+        Regime.HOST_BOUND,
+        fleet(2, kv=0.3, waiting=QUEUE, running=[5, 6] * 20, max_num_seqs=64, gpu_busy=0.2, cpu_ratio=0.95),
+    ),
+    "the host is throttled": (
+        Regime.HOST_BOUND,
+        fleet(2, kv=0.3, waiting=QUEUE, running=[5, 6] * 20, max_num_seqs=64, gpu_busy=0.2, cpu_throttled=0.3),
+    ),
+    "the host has room": (
+        Regime.QUEUE_BOUND,
+        fleet(2, kv=0.3, waiting=QUEUE, running=[5, 6] * 20, max_num_seqs=64, gpu_busy=0.2, cpu_ratio=0.5),
+    ),
+    "long prompts hold up the queue": (
+        Regime.PREFILL_BOUND,
+        fleet(2, kv=0.4, waiting=QUEUE, running=[5, 6] * 20, max_num_seqs=64, prefill_tps=9000, gen_tps=300),
     ),
     "compute is busy": (
         Regime.COMPUTE_BOUND,
@@ -54,6 +71,17 @@ def test_regimes(name: str) -> None:
 def test_busy_engine_without_sm_or_tensor_activity_is_not_called_compute_bound() -> None:
     found = diagnosed(*fleet(2, kv=0.6, gpu_busy=0.95, engine_active=0.95, running=20)).diagnosis
     assert found.regime is Regime.HEALTHY
+
+
+def test_gpus_that_wait_for_each_other_over_pcie() -> None:
+    found = diagnosed(
+        *fleet(2, kv=0.4, running=12, sm_active=0.15, pcie_bps=8e9, itl_p95=0.2),
+        workload=gpu_workload(tensor_parallel_size=4, gpus_per_replica=4),
+        interconnect=Interconnect(Link.PCIE, "declared"),
+        objectives=Objectives(itl_p95=0.05),
+    ).diagnosis
+    assert found.regime is Regime.COMMUNICATION_BOUND
+    assert "tensor-parallel" in found.advice
 
 
 def test_a_busy_gpu_is_not_underloaded() -> None:

@@ -30,8 +30,6 @@ RULE = Rule(
     reads=("autoscaler metrics", "gpu requests", "gpus", "args"),
 )
 
-PODS_OWN = {MetricSource.RESOURCE, MetricSource.CONTAINER_RESOURCE, MetricSource.TRIGGER}
-CPU_OR_MEMORY = {"cpu", "memory"}
 DEFAULTED = AutoscalerMetric(MetricSource.RESOURCE, "cpu", field="spec.metrics")
 """What the API server fills in for an HPA that names no metric."""
 
@@ -45,7 +43,7 @@ def check(snapshot: Snapshot) -> Finding:
 def _judge(autoscaler: Autoscaler, gpus: bool | None) -> Finding:
     name = autoscalers.label(autoscaler)
     metrics = list(autoscaler.metrics) or _defaults(autoscaler)
-    bad = [metric for metric in metrics if metric.source in PODS_OWN and metric.name in CPU_OR_MEMORY]
+    bad = [metric for metric in metrics if autoscalers.cpu_or_memory(metric)]
     count = autoscalers.counted("cpu_or_memory_metrics", bad)
     if not bad:
         return RULE.clear(f"{name} reads neither CPU nor memory", count, autoscaler=name)

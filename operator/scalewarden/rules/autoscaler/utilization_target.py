@@ -46,7 +46,5 @@ def _judge(autoscaler: Autoscaler) -> Finding:
     if bad:
         message = f"{name} scales on {bad[0][1]}, the share of time a GPU was busy ({count.source or 'spec'})"
         return RULE.fired(message, count, autoscaler=name)
-    mute = [metric for metric in autoscaler.metrics if metric.name == "prometheus" and not metric.query]
-    if mute:
-        return RULE.unknown(f"{name} has a prometheus trigger without a query ({mute[0].field})", autoscaler=name)
-    return RULE.clear(f"{name} reads no GPU utilization", count, autoscaler=name)
+    what = f"{name} reads no GPU utilization"
+    return autoscalers.mute(RULE, autoscaler) or RULE.clear(what, count, autoscaler=name)

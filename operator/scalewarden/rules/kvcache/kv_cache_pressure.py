@@ -12,17 +12,11 @@ Do: free or add KV cache; never remove a replica while it is under pressure.
 References: llm-d Workload Variant Autoscaler and Gateway API inference extension both call 0.8 saturated.
 """
 
-from itertools import pairwise
-
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.thresholds import Thresholds
-from scalewarden.rules import look
-from scalewarden.rules.conditions import Condition
-from scalewarden.rules.look import Look
+from scalewarden.rules import conditions, look
 from scalewarden.rules.rule import Rule
-from scalewarden.signals import windows
 
 RULE = Rule(
     code="KVC201",
@@ -45,7 +39,7 @@ def check(snapshot: Snapshot) -> Finding:
     name, limits = SignalName.KV_USAGE, snapshot.thresholds
     live = look.live(snapshot)
     caches = [look.series(snapshot, r.pod, name, r.signal(name), limits["pressureWindow"]) for r in live]
-    pressed = [found for cache in caches if (found := _pressure(cache, limits))]
+    pressed = [found for cache in caches if (found := conditions.kv_pressed(cache, limits))]
     if pressed:
         evidence = [one for found in pressed for one in found.evidence]
         worst = max(pressed, key=lambda found: found.evidence[0].value)
@@ -57,25 +51,3 @@ def check(snapshot: Snapshot) -> Finding:
     peak, line = max(fullest.values), limits["kvUsageDeny"]
     message = f"KV-cache usage peaked at {look.shown(peak, line)} on {fullest.where} (line {line:.2f})"
     return RULE.clear(message + look.shortness(caches), *fullest.evidence(peak, line))
-
-
-def _pressure(cache: Look, limits: Thresholds) -> Condition | None:
-    """The number that shows pressure, against the line it met; None where there is none."""
-    peak, mean = max(cache.values, default=0.0), cache.mean or 0.0
-    held = max((min(pair) for pair in pairwise(cache.values)), default=0.0)
-    for value, line in ((held, limits["kvUsageDeny"]), (peak, limits["kvUsageSpike"])):
-        if value >= line:
-            what = f"it peaked at {look.shown(peak, line)} on {cache.where} (line {line:.2f})"
-            return Condition(True, what, cache.evidence(peak, line))
-    line = limits["kvMeanRising"]
-    if mean < line or not _rising(cache, limits):
-        return None
-    what = f"it averages {look.shown(mean, line)} and rises on {cache.where} (line {line:.2f})"
-    return Condition(True, what, cache.evidence(mean, line))
-
-
-def _rising(cache: Look, limits: Thresholds) -> bool:
-    found = windows.trend(cache.span.points)
-    if found is None or found.seconds < limits["risingSpan"]:
-        return False
-    return found.significant and windows.rounded(found.rise) >= limits["kvRising"]

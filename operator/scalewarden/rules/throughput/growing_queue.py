@@ -17,7 +17,7 @@ from collections.abc import Callable
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Reading, SignalName, Unit
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.rules import conditions, look
+from scalewarden.rules import conditions, look, trends
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
@@ -69,9 +69,9 @@ def _queues(snapshot: Snapshot, seconds: float, see: Callable[..., Look]) -> lis
 
 def _rising(snapshot: Snapshot, queues: list[Look]) -> Condition:
     limits = snapshot.thresholds
-    together = windows.total([queue.span.points for queue in queues if queue.reading])
-    found = windows.trend(together)
-    if found is None or not found.significant or found.seconds < limits["risingSpan"]:
+    together = trends.together(queues)
+    found = trends.rising(together, limits)
+    if found is None:
         return Condition(False, "no trend")
     rise, newest = windows.rounded(found.rise), together[-1].value
     what = f"waiting requests rose by {rise:.1f} in {found.seconds:.0f} s to {newest:.0f}"

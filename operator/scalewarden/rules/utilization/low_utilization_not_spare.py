@@ -54,10 +54,10 @@ RULE = Rule(
 def check(snapshot: Snapshot) -> Finding:
     """Low, and why; the cause is what matters."""
     line, live = snapshot.thresholds["utilizationLow"], look.live(snapshot)
-    looks = [_utilization(replica, snapshot) for replica in live]
+    looks = [meters.utilizations(replica, snapshot) for replica in live]
     measured = [seen for on_replica in looks for seen in on_replica]
     if not measured:
-        return RULE.unknown("neither engine-active nor kernel utilization is measured on any replica")
+        return RULE.unknown(meters.NOT_MEASURED)
     young = [seen for seen in measured if not seen.span.enough]
     if young:
         seconds = min(seen.span.seconds for seen in young)
@@ -81,11 +81,6 @@ def _explain(snapshot: Snapshot, live: tuple[Replica, ...], text: str, proof: Ev
     if conditions.any_of(needed) is None:
         return RULE.unknown(f"{text}, and {conditions.first(needed, None).what}", proof)
     return RULE.clear(f"{text}, and nothing is seen to hold the engine back", proof)
-
-
-def _utilization(replica: Replica, snapshot: Snapshot) -> list[Look]:
-    found = (meters.utilization(meter, snapshot) for meter in meters.meters(replica, snapshot))
-    return [seen for seen in found if seen]
 
 
 def throughput_reached(replica: Replica, snapshot: Snapshot) -> Condition:

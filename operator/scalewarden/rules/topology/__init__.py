@@ -1,0 +1,1 @@
+"""TOP: tensor parallelism, the link between GPUs, slices."""
