@@ -15,7 +15,7 @@ BAD_INPUT = 2
 SUMMARIES = {
     "evaluate": "Judge a recording offline: is it safe to remove replicas?",
     "explain": "Show why a live service may or may not be scaled down.",
-    "doctor": "Show which signals are missing and what brings them; test the fence.",
+    "doctor": "Say what brings each missing signal; test the fence.",
     "record": "Record a live service: a support bundle without secrets.",
     "release": "Break the glass: lift refusals for a while, on the record.",
     "rules": "List the rules and thresholds, or explain one rule.",

@@ -27,7 +27,7 @@ class Busy(Pages):
     def __init__(self) -> None:
         super().__init__(kv=0.5)
 
-    async def collect(self, endpoints: Sequence[PodEndpoint], now: float) -> Collected:
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float, custom: object = ()) -> Collected:
         window = tuple(self._scrape(now - 300 + 15 * step) for step in range(21))
         return Collected(now, {endpoint.key: window for endpoint in endpoints})
 
