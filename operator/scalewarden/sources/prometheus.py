@@ -6,7 +6,7 @@ Queries in a collection, whatever the number of pods and InferenceDeployments:
     2   the whole window of pods not seen before, a batch at a time; the others wait with their newest samples
     1   the union of all custom PromQL, where there is any, and at most 4 trials of expressions not tried before
     1   the CPU rows of all pods, which are scraped at the kubelets
-    1   the names that the server has, once a minute: the others need not be asked for
+    1   the names that the server has, once a minute, sooner while new ones turn up: the others are not asked for
 
 Where an answer would be too large for the server or for us, what is new is asked in two, four or eight parts: at most
 16 queries then, 30 in the collection in which this is found out. The union of custom PromQL likewise: at most 8. A

@@ -5,6 +5,7 @@ retries, no redirects, nothing from the environment (proxies, .netrc), the query
 answers taken apart while they arrive, and what the answer says about itself, which tells a partial one from a whole.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ MOST_POINTS = 11_000
 _FEWEST_POINTS = 10
 _CHUNK = 256 * 1024
 _ANNOTATIONS = ("PromQL info", "PromQL warning")
+
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its debug lines hold URLs with their parameters
 
 Series = Mapping[str, Any]
 Take = Callable[[list[Series]], object]

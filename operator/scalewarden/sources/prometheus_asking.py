@@ -11,10 +11,13 @@ from scalewarden.sources.prometheus_api import PrometheusApi, PrometheusOptions,
 from scalewarden.sources.prometheus_errors import Busy, NamesRefused, TimedOut, TooMuch
 from scalewarden.sources.prometheus_groups import Group
 from scalewarden.sources.prometheus_named import expressions, on_grid, renamed
-from scalewarden.sources.prometheus_query import Labels, Page, Sorter, Target, any_of, selectors
+from scalewarden.sources.prometheus_query import UP, Labels, Page, Sorter, Target, any_of, selectors
 
 NAMES_EVERY = 60.0
-"""Seconds between two questions for the names of series, where they are asked at all."""
+"""Seconds between two questions for the names of series, where they are asked at all and nothing changes."""
+
+NAMES_SOON = 5.0
+"""Seconds until the next such question after one that brought new names: more may follow. It doubles each time."""
 
 NAMES_SPAN = 600.0
 """Seconds within which a series must have had a sample for its name to be told."""
@@ -57,6 +60,7 @@ class Asking:
         self._by_name = False
         self._names: frozenset[str] = frozenset()
         self._names_at = float("-inf")
+        self._names_pause = NAMES_EVERY
         self._looking = asyncio.Lock()
 
     def close(self) -> None:
@@ -135,11 +139,15 @@ class Asking:
 
     async def _look_up_names(self, now: float, until: float) -> SourceError | None:
         async with self._looking:
-            if now - self._names_at < NAMES_EVERY:
+            if now - self._names_at < self._names_pause:
                 return None
             found = await self.run(lambda: self.api.names(now - NAMES_SPAN, now), until)
             if isinstance(found, SourceError):
+                self._names_at = self._names_at if self._by_name else now  # one that never tells costs one try a minute
+                self._names_pause = NAMES_EVERY
                 return None if self._names else found
+            news = (found - self._names) & {UP, *self._options.wanted.all}
+            self._names_pause = NAMES_SOON if news else min(2 * self._names_pause, NAMES_EVERY)
             self._names, self._names_at = found, now
             return None
 

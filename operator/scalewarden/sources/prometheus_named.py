@@ -6,7 +6,7 @@ grid, only from samples of the last step so that nothing outlives its series, an
     label_replace(last_over_time({__name__="a", …}[15s]), "scalewarden_series", "a", "", "") or label_replace(…
 
 Samples then carry the instant of the grid, up to one step after their scrape. The query names only series that the
-server says it has: one more question in five minutes.
+server says it has: one more question a minute.
 """
 
 import math
