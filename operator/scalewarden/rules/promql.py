@@ -7,6 +7,7 @@ from scalewarden.rules.gpu_metrics import bare, quoted, words
 
 _AGGREGATORS = "sum|avg|min|max|count|group|quantile|stddev|stdvar|topk|bottomk|scalar|limitk|count_values"
 _AGGREGATION = re.compile(rf"\b({_AGGREGATORS})\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(", re.IGNORECASE)
+_SUM = re.compile(r"\bsum(_over_time)?\b", re.IGNORECASE)
 _OUTERMOST = re.compile(rf"^[\s(]*({_AGGREGATORS})\b", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*/+%^]|(?<!\w)-(?!\w)")
 _ZERO = re.compile(
@@ -59,6 +60,11 @@ def outermost(metric: AutoscalerMetric) -> str:
     text = bare(metric.query)
     found = _OUTERMOST.match(text)
     return found.group(1).lower() if found and not calculates(metric) else ""
+
+
+def sums(metric: AutoscalerMetric) -> bool:
+    """True where the query adds series up, somewhere."""
+    return bool(_SUM.search(bare(metric.query)))
 
 
 def calculates(metric: AutoscalerMetric) -> bool:

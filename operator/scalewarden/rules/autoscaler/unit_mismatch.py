@@ -70,7 +70,7 @@ def _scale(metric: AutoscalerMetric) -> Iterator[str]:
     """A target outside the range of what is read; sums and arithmetic have no such range."""
     if metric.target is None or metric.target_type is TargetType.UTILIZATION or promql.calculates(metric):
         return
-    summed = promql.outermost(metric) in {"sum", "count"} or "sum" in metric.query
+    summed = promql.outermost(metric) in {"sum", "count"} or promql.sums(metric)
     if (series := promql.fractions(metric)) and metric.target > 1 and not summed:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 1"
     if (series := promql.percentages(metric)) and metric.target <= 1:
