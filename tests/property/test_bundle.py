@@ -261,6 +261,8 @@ def verdict(folder: Path) -> dict[str, Any]:
     """What is judged, without sentences that name metrics of autoscalers; GPUs by their pod."""
     found = document(judged(load(folder))).model_dump(mode="json", by_alias=True)
     for finding in found["findings"]:
+        for one in finding["evidence"]:
+            one["replica"] = one["replica"] and one["replica"].partition("/")[0]
         if finding["rule"].startswith("ASC"):
             del finding["message"]
     signals = [{**one, "scope": one["scope"].partition("/")[0]} for one in found["signals"]]

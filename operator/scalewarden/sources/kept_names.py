@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scalewarden.model.autoscaler import AutoscalerMetric, MetricSource
 from scalewarden.rules import gpu_metrics
-from scalewarden.sources.kept_values import REDACTED, Keeper, word
+from scalewarden.sources.kept_values import Keeper, word
 from scalewarden.sources.kept_words import GPU_WORDS, LABEL_WORDS, LABELS, SERIES_WORDS, listed, pieces
 
 _SERIES = re.compile(r"[A-Za-z0-9_:./|-]{1,200}")
+_WORD = re.compile(r"([A-Za-z0-9]+)")
+_SEPARATORS = re.compile(r"[^_:./|-]")
+_LONGEST = 200
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 """Endings that tell what a series is; one declared name may stand on the page under several."""
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -33,7 +35,7 @@ _TRIGGERS = (
 
 
 def series_name(value: Any, keeper: Keeper) -> str | None:
-    """A metric's name where each of its words is known; else an alias, with the words that say it is GPU time."""
+    """A metric's name where each of its words is known; else an alias with those that are."""
     if not isinstance(value, str):
         return None
     words = pieces(value)
@@ -41,28 +43,20 @@ def series_name(value: Any, keeper: Keeper) -> str | None:
         return value
     keeper.removed["metric names"] += 1
     suffix = next((one for one in _SUFFIXES if value.endswith(one)), "")
-    telling, alias = gpu_metrics.phrase(value), keeper.alias("metric", value.removesuffix(suffix)).replace("~", "_")
-    return f"{telling}_{alias}{suffix}" if telling else f"{alias}{suffix}"
+    alias = keeper.alias("metric", value.removesuffix(suffix)).replace("~", "_")
+    parts = _WORD.split(value[:_LONGEST])
+    shown = "".join(_SEPARATORS.sub("", part) if index % 2 == 0 else _shown(part) for index, part in enumerate(parts))
+    telling = gpu_metrics.phrase(value)
+    lost = f"_{telling}" if telling and gpu_metrics.phrase(shown) is None else ""
+    return f"{alias}{lost}_{shown}" if any(map(_known, words)) else f"{alias}{lost}"
+
+
+def _shown(word: str) -> str:
+    return word if _known(word) else "x"
 
 
 def _known(word: str) -> bool:
     return word.lower() in SERIES_WORDS or (word.isdecimal() and len(word) <= 4)
-
-
-def query(value: Any, keeper: Keeper) -> str:
-    """The names of series in a query, without matchers, strings and arithmetic."""
-    text = str(value)
-    mentioned = gpu_metrics.names(AutoscalerMetric(MetricSource.TRIGGER, "", query=text))[1:]
-    telling = [name for name in mentioned if gpu_metrics.phrase(name) or _is_series(name)]
-    if telling:
-        return " + ".join(str(series_name(name, keeper)) for name in telling)
-    keeper.removed["queries"] += bool(text)
-    return REDACTED if text else ""
-
-
-def _is_series(name: str) -> bool:
-    words = pieces(name)
-    return len(words) > 1 and all(_known(word) for word in words)
 
 
 def trigger_type(value: Any, keeper: Keeper) -> str:

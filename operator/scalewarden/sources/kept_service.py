@@ -12,7 +12,8 @@ from scalewarden.model.thresholds import CATALOGUE
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.model.workload import Engine, Routing
 from scalewarden.sources.kept_container import port_name
-from scalewarden.sources.kept_names import metric_path, query, series_selector
+from scalewarden.sources.kept_names import metric_path, series_selector
+from scalewarden.sources.kept_query import query
 from scalewarden.sources.kept_values import (
     Keeper,
     api_version,

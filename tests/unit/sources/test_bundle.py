@@ -12,6 +12,7 @@ from scalewarden.errors import BadInput
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Workload
+from scalewarden.rules import gpu_metrics, promql
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import PodKey
@@ -21,6 +22,7 @@ from scalewarden.sources.kept_objects import introduce, keep
 from scalewarden.sources.kept_page import PageKeeper
 from scalewarden.sources.kept_values import Keeper
 from scalewarden.sources.recording import load
+from scalewarden.sources.scaledobjects import autoscaler_of_scaledobject
 from scalewarden.sources.workloads import workload_of
 from tests.unit.model.objects import deployment
 from tests.unit.sources.test_launch import UNKNOWN, WAYS
@@ -180,6 +182,46 @@ def test_a_custom_engine_is_read_from_its_bundle(tmp_path: Path) -> None:
     [replica] = load(tmp_path / "b").snapshot().replicas
     values = [replica.reading(SignalName(name)) for name in ("kv_usage", "gen_tps", "queue_mean")]
     assert [one and round(one.value, 3) for one in values] == [0.5, 6.667, 0.5]
+
+
+QUERIES = (
+    "avg(DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE))",
+    "avg(DCGM_FI_DEV_GPU_UTIL) or vector(0)",
+    "avg(vllm:kv_cache_usage_perc) * 100",
+    "max by (acme_tenant) (vllm:num_requests_waiting)",
+    "service:acme_queue:sum",
+    "sum(vllm:num_requests_waiting) # or vector(0) for acme",
+    "sum(vllm:num_requests_waiting) OR on() (vector(0))",
+    "sum(vllm:num_requests_waiting) default 0",
+    "sum(acme_num_requests_waiting) / sum(vllm:num_requests_running)",
+    'avg(vllm:kv_cache_usage_perc{model_name="acme", job=~"acme-.*"}) by (model_name)',
+    """avg({"kubernetes.io/container/accelerator/duty_cycle", pod='acme'})""",
+    'avg({__name__="acme_gpu_utilization"})',
+    'avg({__name__=~"DCGM_FI_PROF_acme_active"})',
+    'max(max_over_time(sglang:token_usage{namespace="acme"}[1m]))',
+    'sum(vllm:num_requests_waiting{dashboard="gpu_utilization of acme"}) - 3',
+    "acme:token_usage",
+    "acmeGPUUtilization",
+    'sum(acme:wva_desired_replicas{x="}"})',
+    "fi_prof_acme_active",
+    'sum(vllm:num_requests_waiting{a="acme)',
+)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_is_judged_the_same_without_its_texts(query: str) -> None:
+    trigger = {"type": "prometheus", "metadata": {"query": query, "threshold": "5"}}
+    scaled = {"kind": "ScaledObject", "metadata": {"name": "a"}, "spec": {"triggers": [trigger]}}
+    kept = keep(scaled, Keeper())
+    assert "acme" not in str(kept).lower()
+    [before], [after] = (autoscaler_of_scaledobject(one).metrics for one in (scaled, kept))
+    for judge in (
+        promql.aggregated, promql.outermost, promql.calculates, promql.reads_zero_for_nothing, promql.fractions,
+        promql.percentages, promql.queues, gpu_metrics.busy_time, gpu_metrics.framebuffer, gpu_metrics.follows_load,
+        gpu_metrics.unreported_under_mig,
+    ):  # fmt: skip
+        assert bool(judge(after)) is bool(judge(before)), (judge.__name__, after.query)
+    assert len(promql.series(after)) == len(promql.series(before))
 
 
 def test_series_stay_apart_and_keep_their_identity_from_page_to_page() -> None:
