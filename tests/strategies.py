@@ -55,6 +55,8 @@ def replicas(draw: st.DrawFn, /, **fixed: Any) -> Replica:
         "preemptions": draw(values(counts)),
         "gen_tps": draw(values(rates)),
         "finish_rate": draw(values(rates)),
+        "prefill_tps": draw(values(rates)),
+        "itl_mean": draw(values(fractions)),
         "eff_batch": draw(values(counts)),
         "kv_tokens": draw(st.one_of(st.none(), st.just(400_000.0))),
         "age": draw(st.sampled_from([0.0, 30.0, 61.0, 120.0, 299.0, 300.0, 900.0])),
@@ -79,6 +81,9 @@ def metrics(draw: st.DrawFn) -> AutoscalerMetric:
                 build.trigger("cpu"),
                 build.trigger("prometheus", "avg(vllm:kv_cache_usage_perc)"),
                 build.trigger("prometheus", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)"),
+                build.trigger("prometheus", "sum(vllm:num_requests_waiting) or vector(0)", 50),
+                build.trigger("prometheus", "avg(DCGM_FI_DEV_FB_USED) by (pod)", 0.5),
+                build.trigger("prometheus"),
             ]
         )
     )

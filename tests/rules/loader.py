@@ -30,7 +30,9 @@ from scalewarden.model.autoscaler import (
     Select,
     TargetType,
 )
+from scalewarden.model.baseline import Bucket, Learned
 from scalewarden.model.finding import Severity, Status
+from scalewarden.model.fingerprint import Fingerprint
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, Point, SignalName
 from scalewarden.model.snapshot import History, Removed, Snapshot
@@ -83,6 +85,9 @@ def snapshot(given: Described) -> Snapshot:
         more["engine"] = Engine(more["engine"])
     if "objectives" in more:
         more["objectives"] = Objectives(**more["objectives"])
+    if "learned" in more:
+        batches = tuple(Bucket(at=build.AT, **bucket) for bucket in more.pop("learned"))
+        more["learned"] = Learned(Fingerprint(), build.AT, batches=batches)
     if "link" in more:
         more["interconnect"] = Interconnect(Link(more["link"]), f"as the case says, {more.pop('link')}")
     if "intent" in more:

@@ -91,6 +91,8 @@ CATALOGUE: Mapping[str, Threshold] = _define(
     ("utilizationBusy", 0.90, _F, "utilization above which it is read as good performance", "ours"),
     ("tokensShortfall", 0.80, _F, "share of the expected tokens/s below which a busy GPU falls short",
      "ours: between the Allow and Deny lines of throughput"),
+    ("requestsAlike", 1.5, Unit.RATIO, "mean request size of now over that of a baseline up to which both compare",
+     "ours: speeds differ by 5-20 times between request mixes"),
     ("utilizationSwing", 0.50, _F, "difference of crest and trough of utilization that counts as a swing", "ours"),
     ("utilizationTurns", 3.0, _C, "crests and troughs from which utilization is said to oscillate",
      "ours: one full period and its beginning"),

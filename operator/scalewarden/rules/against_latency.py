@@ -1,6 +1,6 @@
 """Utilization beside inter-token latency: the pairs that say whether one tells anything about the other."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
 from typing import NamedTuple
 
 from scalewarden.model.signal import Point, SignalName
@@ -34,14 +34,10 @@ def pairs(replica: Replica, snapshot: Snapshot, seconds: float) -> tuple[Pair, .
     held = utilization(replica, snapshot, seconds)
     name, oldest = SignalName.ITL_MEAN, freshness.fresh_for(snapshot.scrape_interval, snapshot.thresholds)
     latency = look.series(snapshot, replica.pod, name, replica.signal(name), seconds).span.points
+    instants = [point.at for point in held]
     found = []
     for at, value in latency:
-        before = _last(held, at)
-        if before is not None and at - before.at <= oldest:
-            found.append(Pair(at, before.value, value))
+        index = bisect_right(instants, at) - 1
+        if index >= 0 and at - instants[index] <= oldest:
+            found.append(Pair(at, held[index].value, value))
     return tuple(found)
-
-
-def _last(points: Sequence[Point], at: float) -> Point | None:
-    """The newest point up to `at`."""
-    return max((point for point in points if point.at <= at), key=lambda point: point.at, default=None)

@@ -44,6 +44,8 @@ def check(snapshot: Snapshot) -> Finding:
     slices = [replica for replica in look.live(snapshot) if meters.on_mig(replica, snapshot)]
     if not slices:
         return RULE.clear("no replica that serves is on MIG")
+    if snapshot.sustainable_learned:
+        return RULE.clear("what a slice sustains was learned from the slices themselves")
     if not snapshot.sustainable_tps or not snapshot.workload.gpus_per_replica:
         return RULE.clear("no tokens/s are declared for slices to be held against")
     answers = [_judge(replica, snapshot) for replica in slices]

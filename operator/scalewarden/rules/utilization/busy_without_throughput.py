@@ -6,11 +6,12 @@ Why: utilization is the share of time in which a kernel was resident. A kernel t
 Reads: engine_active, else kernel_utilization (never under MIG); running; preemptions; gen_tps against what is known of
     the replica; itl_p95 of the replica, else of the service, against its objective.
 Fires when: mean utilization of a replica over pressureWindow is over utilizationBusy while requests run, and it
-    preempts, or its ITL p95 is over the objective, or a full replica (its queue stands, or its batch reached
-    concurrencyAllow) generates less than tokensShortfall of what it sustains.
+    preempts, or its ITL p95 is over the objective, or it generates less than tokensShortfall of what it should: of
+    what it sustains where it is full (its queue stands, or its batch reached concurrencyAllow), else of what was
+    learned (learnSamples samples) at an equal batch with requests of like size (requestsAlike).
 Clear when: no replica is that busy, nothing runs there, or tokens/s or ITL are known to be well.
-Unknown when: none is seen to fall short, and utilization is not measured, or a busy replica has neither tokens/s nor an
-    ITL to compare: no baseline or objective is declared, or it is not full.
+Unknown when: none is seen to fall short, and utilization is not measured, or a busy replica has neither tokens/s nor
+    an ITL to compare: no baseline or objective is declared or learned, or none that fits its load.
 Do: find what keeps the GPU busy without tokens: sharding, a slow link, preemption, tiny batches; adding replicas of the
     same kind adds more of it.
 References: eight-way tensor parallelism was seen to give fewer tokens/s than four-way at the same load (vllm 16300).
@@ -38,11 +39,11 @@ RULE = Rule(
     misinterpretations=(Misinterpretation.HIGH_UTILIZATION_IS_GOOD,),
     reads=(
         "engine_active", "kernel_utilization", "running", "preemptions", "gen_tps", "sustainable_tps", "itl_p95",
-        "objectives", "waiting", "eff_batch", "max_num_seqs",
+        "objectives", "waiting", "eff_batch", "max_num_seqs", "learned", "input_tokens", "output_tokens",
     ),
     thresholds=(
         "utilizationBusy", "pressureWindow", "tokensShortfall", "preemptions", "latencyDeny", "latencyObservations",
-        "waitingNeverZero", "concurrencyAllow",
+        "waitingNeverZero", "concurrencyAllow", "learnEvery", "learnSamples", "requestsAlike",
     ),
 )  # fmt: skip
 
