@@ -87,9 +87,14 @@ def _with_release_band(one: Case, result: TestResult) -> TestResult:
 
 
 def _not_ready_only(one: Case) -> Results:
-    """Pods that do not serve may go, unless the service is in need and they are on their way."""
-    if worst(_load(one)) is not Decision.DENY or not _may_still_come(one):
+    """Pods that do not serve may go, unless the service is in need and they are on their way.
+
+    A stuck replica is left out of the load, so that its service may look calm; it needs the pod that is to come.
+    """
+    if not _may_still_come(one):
         return ()
+    if worst(_load(one)) is not Decision.DENY:
+        return (trust.stuck(one),) if one.fleet.stuck else ()
     what = "the service is under pressure and the pods that would go are still starting"
     return (TestResult(Test.TRANSITION, Decision.HOLD, Reason.IN_TRANSITION, what),)
 

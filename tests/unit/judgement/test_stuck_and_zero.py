@@ -11,7 +11,7 @@ from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, Reason, Verdict
 from scalewarden.model.workload import EngineState, Replica, Target
-from tests.builders import fleet, replica, snapshot, target
+from tests.builders import AT, fleet, replica, snapshot, target
 
 SICK: dict[str, Any] = {"kv": 0.4, "waiting": 5.0, "running": 1.0, "gen_tps": 0.0, "finish_rate": 0.0}
 
@@ -74,3 +74,13 @@ def test_a_sleeping_replica_is_no_spare_capacity() -> None:
 
 def test_where_all_sleep_nothing_is_carried_and_some_may_go() -> None:
     assert judge(snapshot([asleep(), asleep(), asleep()]), 2).decision is Decision.ALLOW
+
+
+def test_a_pod_that_is_to_relieve_a_stuck_one_does_not_go() -> None:
+    """Preempting it was held for the pod that starts; with a queue as well it is stuck, and no calmer for that."""
+    pressed = {"kv": 0.4, "running": 1.0, "gen_tps": 0.0, "finish_rate": 0.0, "preemptions": 3.0}
+    starting = replica(ready=False, unready_since=AT - 30)
+    before = judge(snapshot([replica(waiting=0.0, **pressed), starting]), 1)
+    after = judge(snapshot([replica(waiting=5.0, **pressed), starting]), 1)
+    assert (before.decision, before.reason) == (Decision.HOLD, Reason.IN_TRANSITION)
+    assert (after.decision, after.reason) == (Decision.HOLD, Reason.REPLICA_STUCK)
