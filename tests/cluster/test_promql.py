@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,15 @@ from scalewarden.signals.derive import replica_signals
 from scalewarden.signals.engines import TABLES, recorded
 from scalewarden.signals.names import BESIDE_RECORDED, RECORDED
 from scalewarden.signals.sample import Sample, Scrape
-from tests.cluster.engine_prometheus import HISTORY, Api, Pages, scraping
+from scalewarden.sources.base import PodEndpoint
+from scalewarden.sources.prometheus import PrometheusSource
+from scalewarden.sources.prometheus_options import RECORDED_ONLY, PrometheusOptions
+from tests.cluster.engine_prometheus import HISTORY, NAMESPACE, Api, Pages, scraping
 from tests.contract.engines.pages import ALL, EVERY, Fixture
 from tools.docs.recording_rules import FOLDER, render
 from tools.localcluster import BinaryMissingError
 from tools.localcluster.binaries import find
+from tools.localcluster.errors import LocalClusterError
 from tools.localcluster.waiting import wait_for
 
 pytestmark = pytest.mark.cluster
@@ -80,12 +86,27 @@ def test_the_loaded_rules_give_the_same(running: tuple[Api, Pages]):
 
     wait_for(lambda: recorded_pods() >= ends - {"trtllm_serve_no_gauges"}, "the rules to be evaluated", 60)
     assert api.rule_errors() == {}
-    found = {
+    with suppress(LocalClusterError):  # the rules of a group are evaluated one after the other
+        wait_for(lambda: not _unlike(_told(api)), "every rule to be evaluated", 30)
+    found = _told(api)
+    assert {name for _, name in found} <= RECORDED
+    assert not _unlike(found)
+
+
+Told = dict[tuple[str, str], tuple[str, float]]
+
+
+def _told(api: Api) -> Told:
+    """Engine and value that the rules gave, by pod and name."""
+    return {
         (one["metric"]["pod"], one["metric"]["__name__"]): (one["metric"]["engine"], float(one["value"][1]))
         for one in api.instant('{__name__=~"scalewarden:.+"}')
     }
-    assert {name for _, name in found} <= RECORDED
-    wrong = {}
+
+
+def _unlike(found: Told) -> dict[tuple[str, SignalName], tuple[object, object]]:
+    """What differs from the known answers."""
+    wrong: dict[tuple[str, SignalName], tuple[object, object]] = {}
     for fixture in KNOWN:
         table = TABLES[Engine(fixture.engine)]
         for row in (row for row in table.rows if recorded.recordable(table, row)):
@@ -97,7 +118,7 @@ def test_the_loaded_rules_give_the_same(running: tuple[Api, Pages]):
                 continue  # a counter here: its increase is compared below
             if (own and own[1]) != (None if answer is None else pytest.approx(answer, rel=NEAR)):
                 wrong[fixture.name, row.signal] = (first, answer)
-    assert not wrong
+    return wrong
 
 
 def test_recorded_series_are_read_like_the_pages(running: tuple[Api, Pages]):
@@ -120,6 +141,26 @@ def test_recorded_series_are_read_like_the_pages(running: tuple[Api, Pages]):
             )
             if not same:
                 wrong[fixture.name, name] = (signal, again)
+    assert not wrong
+
+
+async def test_the_source_reads_what_the_loaded_rules_made(running: tuple[Api, Pages]):
+    """As with --prometheus-recorded: a fraction of the series, the same levels, and the KV capacity beside them."""
+    api, _ = running
+    names = {one.name: one for one in KNOWN if one.name != "trtllm_serve_no_gauges"}
+    endpoints = [PodEndpoint(NAMESPACE, name, "", "127.0.0.1", 1) for name in names]
+    source = PrometheusSource(PrometheusOptions(api.url, wanted=RECORDED_ONLY))
+    now = time.time()
+    collected = await source.collect(endpoints, now)
+    await source.close()
+    wrong = {}
+    for name, fixture in names.items():
+        series = collected.scrapes[NAMESPACE, name]
+        found = replica_signals(series, Engine.AUTO, now, Thresholds(), HISTORY)
+        for signal in (SignalName.KV_USAGE, SignalName.RUNNING, SignalName.WAITING, SignalName.KV_TOKENS):
+            answer, told = wanted(fixture, signal), found[signal]
+            if (told.value if isinstance(told, Reading) else None) != (answer and pytest.approx(answer, rel=NEAR)):
+                wrong[name, signal] = (told, answer)
     assert not wrong
 
 

@@ -1,6 +1,7 @@
 """The operator process: its parts, started in order and stopped in reverse."""
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -32,6 +33,10 @@ from scalewarden.surfaces.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
 
+COLLECTIONS = (50_000, 20, 50)
+"""How rarely cycles are looked for: windows of samples are many small objects that have none, and with the defaults
+half of the time that a large answer of Prometheus takes went into looking."""
+
 LATE = 60.0
 """Seconds that a turn of the loop may be late, at least, before the operator counts as stuck."""
 
@@ -46,6 +51,7 @@ def sources_of(settings: Settings) -> dict[SourceChoice, MetricsSource]:
 
 async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises ScalewardenError where it cannot be started as it is set up."""
+    gc.set_threshold(*COLLECTIONS)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -16,6 +16,7 @@ from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
 from scalewarden.model.policy import Mode
 from scalewarden.sources.kubeconnection import Connect
+from scalewarden.sources.prometheus_options import EVERYTHING, RECORDED_ONLY
 from scalewarden.sources.tls import Access
 
 
@@ -76,6 +77,10 @@ def run(
     prometheus_namespace_label: Annotated[str, typer.Option(help="What a pod's namespace is called.")] = "namespace",
     prometheus_pod_label: Annotated[str, typer.Option(help="What a pod is called.")] = "pod",
     prometheus_method: Annotated[str, typer.Option(help="POST, or GET where POST is not taken.")] = "POST",
+    prometheus_recorded: Annotated[
+        bool,
+        typer.Option("--prometheus-recorded", help="Read what the recording rules made, for very large fleets."),
+    ] = False,
     prometheus_timeout: Annotated[str, typer.Option(help="For one answer of Prometheus.")] = "10s",
     prometheus_max_query: Annotated[
         int | None, typer.Option(help="Bytes of one query.", min=1000, show_default="16000, by GET 6000")
@@ -144,6 +149,7 @@ def run(
             method=method(prometheus_method),
             deadline=_seconds(prometheus_timeout, "--prometheus-timeout"),
             max_query=prometheus_max_query,
+            wanted=RECORDED_ONLY if prometheus_recorded else EVERYTHING,
             step=between,
         ),
         scrape=scrape_options(

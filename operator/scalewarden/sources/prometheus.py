@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scalewarden.errors import SourceError, SourceUnavailable
+from scalewarden.model.signal import Absent
 from scalewarden.sources.base import Collected, CustomQuery, PodEndpoint, PodKey, Series, absent_of
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.prometheus_asking import Asking, Brought
@@ -160,6 +161,7 @@ class PrometheusSource:
         problems: dict[tuple[str, str], SourceError] = {}
         for endpoint in endpoints:
             key = endpoint.key
+            scrapes |= _since_made(endpoint, scrapes.get(key))
             problem = met.pods.get(key) if not endpoint.exporter else met.problem
             cause = _cause(endpoint, best.get(key), problem, now, skewed=met.skewed)
             if key in values.scrapes:
@@ -172,6 +174,14 @@ class PrometheusSource:
         exporters = self._targets.exporters(best) | listed
         problem = met.problem or values.problem
         return Collected(now, scrapes, problems, problem, exporters, self._rows, values.refused)
+
+
+def _since_made(endpoint: PodEndpoint, series: Series | None) -> dict[tuple[str, str], Series]:
+    """Without what was scraped of an earlier pod of the same name, as a StatefulSet's are."""
+    made = endpoint.created_at
+    if made is None or not series or isinstance(series, Absent) or series[0].at >= made:
+        return {}
+    return {endpoint.key: tuple(scrape for scrape in series if scrape.at >= made)}
 
 
 def _cause(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from scalewarden.errors import BadInput
 from scalewarden.signals import gpus
 from scalewarden.signals.engines import custom
-from scalewarden.signals.names import ENGINE, GATEWAY, WANTED
+from scalewarden.signals.names import BESIDE_RECORDED, ENGINE, GATEWAY, RECORDED, WANTED
 from scalewarden.sources.tls import Access
 from scalewarden.sources.window import Bounds
 
@@ -39,6 +39,9 @@ class Wanted:
 
 
 EVERYTHING = Wanted()
+
+RECORDED_ONLY = Wanted(engine=RECORDED | BESIDE_RECORDED | GATEWAY | gpus.OWN)
+"""What recording rules made of the engines' series (examples/prometheus), and what no rule can record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from scalewarden.signals.names import RECORDED
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.base import PodKey
 from scalewarden.sources.prometheus_options import EVERYTHING, PrometheusOptions, Wanted
@@ -25,6 +26,8 @@ UP = "up"
 _EXPORTED = "exported_"
 _COPIES = ("job", "prometheus", "prometheus_replica", "replica")
 _PLACES = ("cluster", "location", "project_id")
+RECORDED_COPY = ("recorded",)
+"""Marks what recording rules made of a pod's series: it was scraped nowhere."""
 _META = frozenset("\\.+*?()|[]{}^$")
 
 
@@ -161,6 +164,8 @@ class Sorter:
             return None
         instance = metric.get("instance", "")
         copy, place = (tuple(metric.get(label, "") for label in names) for names in (_COPIES, _PLACES))
+        if name in RECORDED:
+            return Target(about, "", RECORDED_COPY, exporter=False, place=place)
         if name in self._wanted.engine or name == UP:
             return Target(about, instance, copy, exporter=False, place=place)
         key = own if own != about else PodKey("", instance)

@@ -1,12 +1,14 @@
 """What is known of every target that Prometheus scraped: windows of its pages, and which target speaks for a pod."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scalewarden.model.thresholds import CATALOGUE
+from scalewarden.signals.sample import Scrape
 from scalewarden.sources.base import PodEndpoint, PodKey
-from scalewarden.sources.prometheus_query import Page, Target
+from scalewarden.sources.prometheus_query import RECORDED_COPY, Page, Target
 from scalewarden.sources.window import Bounds, Window
 
 STALE = CATALOGUE["freshMaximum"].default
@@ -72,7 +74,26 @@ class Targets:
         for target, seen in self._seen.items():
             key = exporters.get(target.instance, target.key) if target.exporter else target.key
             grouped[key][target] = seen
-        return {key: _chosen(targets, addresses.get(key), now) for key, targets in grouped.items()}
+        return {key: self._speaker(targets, addresses.get(key), now) for key, targets in grouped.items()}
+
+    def _speaker(self, targets: Mapping[Target, Seen], address: str | None, now: float) -> Seen:
+        """The target that is read; with what was recorded of the pod, where rules have done so."""
+        scraped = {target: seen for target, seen in targets.items() if target.copy != RECORDED_COPY}
+        recorded = {target: seen for target, seen in targets.items() if target.copy == RECORDED_COPY}
+        if not recorded:
+            return _chosen(scraped, address, now)
+        made = _chosen(recorded, "", now)
+        return self._together(made, _chosen(scraped, address, now)) if scraped else made
+
+    def _together(self, recorded: Seen, scraped: Seen) -> Seen:
+        """Recorded pages, each with what the scrape just before it says beside them (sizes, limits, sleep)."""
+        pages, window = [page for page in scraped.window.scrapes if len(page)], Window(self._bounds)
+        instants = [page.at for page in pages]
+        for page in recorded.window.scrapes:
+            index = bisect_right(instants, page.at)
+            beside = pages[index - 1].samples if index else ()
+            window.add(Scrape(page.at, (*page.samples, *beside)))
+        return replace(scraped, window=window) if recorded.window.scrapes else scraped
 
     def exporters(self, best: Mapping[PodKey, Seen]) -> frozenset[PodKey]:
         """The keys of `best` that are exporters."""

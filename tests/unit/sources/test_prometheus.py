@@ -13,10 +13,14 @@ import trustme
 from aiohttp import web
 
 from scalewarden.errors import BadInput, PartialResponse, SourceUnavailable
-from scalewarden.model.signal import Absent
+from scalewarden.model.signal import Absent, Reading, SignalName
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.workload import Engine
+from scalewarden.signals.derive import replica_signals
 from scalewarden.sources.base import PodEndpoint, PodKey
 from scalewarden.sources.prometheus import PrometheusSource
 from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.prometheus_options import RECORDED_ONLY
 from scalewarden.sources.tls import Access
 from scalewarden.sources.window import Bounds
 from tests.unit.sources.loopback import Answer, http_server, raw_server, text
@@ -368,3 +372,36 @@ async def test_a_password_in_the_url_is_not_shown() -> None:
     await source.close()
     assert collected.problem is not None
     assert collected.problem.where == "http://127.0.0.1:1/prefix"
+
+
+async def test_recorded_series_are_read_with_what_no_rule_can_record() -> None:
+    """Rules speak at their own instants and have no target; sizes and limits are on the pod's own page."""
+    store = Store()
+    labels = {"engine": "vLLM", "job": "", "instance": ""}
+    store.add("scalewarden:kv_usage", every(30, -120 + 7, 0, "0.5"), **labels)
+    store.add("scalewarden:running", every(30, -120 + 7, 0, "4"), **labels)
+    store.add("vllm:cache_config_info", every(15, -120, 0, "1"), kv_cache_size_tokens="4096")
+    store.add(RUNNING, every(15, -120, 0, "9"))
+    collected = await once(store, endpoint(), wanted=RECORDED_ONLY)
+    assert collected.problems == {}
+    signals = replica_signals(window(collected), Engine.AUTO, NOW, Thresholds(), 600)
+    values = {name: signal.value for name, signal in signals.items() if isinstance(signal, Reading)}
+    assert values == {SignalName.KV_USAGE: 0.5, SignalName.RUNNING: 4, SignalName.KV_TOKENS: 4096}
+    assert [scrape.at for scrape in window(collected)] == [NOW - 120 + 7 + 30 * step for step in range(4)]
+    assert RUNNING not in " ".join(store.texts)
+
+
+async def test_recorded_series_alone_are_enough() -> None:
+    store = Store()
+    store.add("scalewarden:waiting", every(30, -60, 0, "2"), engine="TGI", job="", instance="")
+    collected = await once(store, endpoint(), wanted=RECORDED_ONLY)
+    signals = replica_signals(window(collected), Engine.AUTO, NOW, Thresholds(), 600)
+    waiting = signals[SignalName.WAITING]
+    assert isinstance(waiting, Reading) and waiting.value == 2
+
+
+async def test_a_pod_made_anew_does_not_go_on_from_the_one_before() -> None:
+    store = Store()
+    store.add(RUNNING, every(15, -120, 0))
+    collected = await once(store, endpoint(created_at=NOW - 40))
+    assert [scrape.at for scrape in window(collected)] == [NOW - 30, NOW - 15, NOW]
