@@ -17,6 +17,7 @@ from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.verdict import Verdict
 from scalewarden.rules.catalogue import RULES
+from scalewarden.rules.scaledown import scale_down_under_pressure
 
 JUDGES_AUTOSCALERS = "ASC"
 """How the codes of rules begin that speak about one autoscaler at a time."""
@@ -50,7 +51,7 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
     """Judge the snapshot's intent, or one removal by an autoscaler where there is none."""
     intent = snapshot.intent or default_intent(snapshot)
     snapshot = replace(snapshot, intent=intent)
-    findings = tuple(check(snapshot) for _, check in RULES)
+    findings = all_findings(snapshot)
     judge = Judge(snapshot, findings, policy)
     found = frontier(judge)
     return Evaluation(
@@ -63,6 +64,15 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
         remember(judge, found),
         learn(snapshot.learned, snapshot),
     )
+
+
+def all_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """What every rule finds, in the order of the catalogue; the rule about rules is told what they found."""
+    found: dict[str, Finding] = {}
+    for rule, check in RULES:
+        is_told = rule is scale_down_under_pressure.RULE
+        found[rule.code] = scale_down_under_pressure.check(snapshot, found) if is_told else check(snapshot)
+    return tuple(found.values())
 
 
 def default_intent(snapshot: Snapshot) -> Intent:

@@ -11,6 +11,9 @@ Do: relieve the limit first; the what-if says how many replicas are safe to remo
 References: interpretation of low utilization in LLM inference, third of the five misreadings.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from scalewarden.model.finding import Finding, Misinterpretation, Severity, Status
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules import removal
@@ -29,28 +32,28 @@ RULE = Rule(
     reads=("intent", "KVC201-KVC204", "THR301-THR304"),
 )
 
-PRESSURE: tuple[Check, ...] = (
-    kv_cache_pressure.check,
-    preemption.check,
-    growing_queue.check,
-    slice_memory_pressure.check,
-    batching_collapse.check,
-    prefill_bound.check,
-    throughput_plateau.check,
-    shrinking_kv_headroom.check,
+PRESSURE: tuple[tuple[Rule, Check], ...] = (
+    (kv_cache_pressure.RULE, kv_cache_pressure.check),
+    (preemption.RULE, preemption.check),
+    (growing_queue.RULE, growing_queue.check),
+    (slice_memory_pressure.RULE, slice_memory_pressure.check),
+    (batching_collapse.RULE, batching_collapse.check),
+    (prefill_bound.RULE, prefill_bound.check),
+    (throughput_plateau.RULE, throughput_plateau.check),
+    (shrinking_kv_headroom.RULE, shrinking_kv_headroom.check),
 )
 """The strongest evidence first; a stuck replica is no load and not among them."""
 NEEDED = frozenset({kv_cache_pressure.RULE.code, growing_queue.RULE.code})
 
 
-def check(snapshot: Snapshot) -> Finding:
-    """The first that fired speaks for all."""
+def check(snapshot: Snapshot, known: Mapping[str, Finding] = MappingProxyType({})) -> Finding:
+    """The first that fired speaks for all. known: what rules have found already, by code; the others are asked."""
     one = removal.asked(snapshot)
     if one is None:
         return RULE.clear("nobody asks for fewer replicas")
     if not one.removes_ready:
         return RULE.clear("no replica that serves would go")
-    findings = [judge(snapshot) for judge in PRESSURE]
+    findings = [known.get(rule.code) or judge(snapshot) for rule, judge in PRESSURE]
     fired = [finding for finding in findings if finding.fired]
     if fired:
         named = ", ".join(f"{finding.rule} {finding.name}" for finding in fired)
