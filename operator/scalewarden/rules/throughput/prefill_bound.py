@@ -19,7 +19,7 @@ from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
-from scalewarden.rules import conditions, look
+from scalewarden.rules import conditions, look, per_replica
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.rule import Rule
 from scalewarden.signals.engines import LATE
@@ -41,15 +41,7 @@ def check(snapshot: Snapshot) -> Finding:
     """Judge every live replica by itself."""
     live = look.live(snapshot)
     answers = [_bound(replica, snapshot) for replica in live]
-    fired = [answer for answer in answers if answer.holds]
-    if fired:
-        evidence = [one for answer in fired for one in answer.evidence]
-        return RULE.fired(f"prompts hold up {look.share(len(fired), len(live))}: {fired[0].what}", *evidence)
-    if not live:
-        return RULE.unknown(look.obstacle(snapshot, (), 0))
-    if conditions.any_of(answers) is None:
-        return RULE.unknown(conditions.first(answers, None).what)
-    return RULE.clear(answers[0].what, *answers[0].evidence)
+    return per_replica.finding(RULE, snapshot, answers, lambda what, where: f"prompts hold up {where}: {what}")
 
 
 def _bound(replica: Replica, snapshot: Snapshot) -> Condition:

@@ -22,7 +22,7 @@ from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.topology import Link
 from scalewarden.model.workload import Replica
-from scalewarden.rules import conditions, look, meters
+from scalewarden.rules import conditions, look, meters, per_replica
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
@@ -58,14 +58,8 @@ def check(snapshot: Snapshot) -> Finding:
             look.obstacle(snapshot, (), 0) if not live else f"the link is not known: {link.evidence or UNREAD}"
         )
     answers = [_bound(replica, snapshot) for replica in live]
-    fired = [answer for answer in answers if answer.holds]
-    if fired:
-        evidence = [one for answer in fired for one in answer.evidence]
-        where = look.share(len(fired), len(live))
-        return RULE.fired(f"{size} GPUs wait for each other over PCIe on {where}: {fired[0].what}", *evidence)
-    if conditions.any_of(answers) is None:
-        return RULE.unknown(conditions.first(answers, None).what)
-    return RULE.clear(answers[0].what, *answers[0].evidence)
+    told = f"{size} GPUs wait for each other over PCIe on"
+    return per_replica.finding(RULE, snapshot, answers, lambda what, where: f"{told} {where}: {what}")
 
 
 def _bound(replica: Replica, snapshot: Snapshot) -> Condition:

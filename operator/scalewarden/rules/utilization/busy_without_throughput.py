@@ -23,7 +23,7 @@ from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
-from scalewarden.rules import conditions, look, meters
+from scalewarden.rules import conditions, look, meters, per_replica
 from scalewarden.rules.baseline import expected
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.rule import Rule
@@ -54,16 +54,7 @@ def check(snapshot: Snapshot) -> Finding:
     if live and not any(meters.utilizations(replica, snapshot) for replica in live):
         return RULE.unknown(meters.NOT_MEASURED)
     answers = [_judge(replica, snapshot) for replica in live]
-    fired = [answer for answer in answers if answer.holds]
-    if fired:
-        evidence = [one for answer in fired for one in answer.evidence]
-        return RULE.fired(f"busy for little on {look.share(len(fired), len(live))}: {fired[0].what}", *evidence)
-    if not live:
-        return RULE.unknown(look.obstacle(snapshot, (), 0))
-    if conditions.any_of(answers) is None:
-        unknown = conditions.first(answers, None)
-        return RULE.unknown(unknown.what, *unknown.evidence)
-    return RULE.clear(answers[0].what, *answers[0].evidence)
+    return per_replica.finding(RULE, snapshot, answers, lambda what, where: f"busy for little on {where}: {what}")
 
 
 def _judge(replica: Replica, snapshot: Snapshot) -> Condition:

@@ -23,7 +23,7 @@ from scalewarden.model.signal import Point, Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
-from scalewarden.rules import against_latency, conditions, look, meters
+from scalewarden.rules import against_latency, look, meters, per_replica
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.rule import Rule
 from scalewarden.signals import windows
@@ -61,15 +61,7 @@ def check(snapshot: Snapshot) -> Finding:
     if live and not any(meters.utilizations(replica, snapshot) for replica in live):
         return RULE.unknown(meters.NOT_MEASURED)
     answers = [_judge(replica, snapshot) for replica in live]
-    fired = [answer for answer in answers if answer.holds]
-    if fired:
-        evidence = [one for answer in fired for one in answer.evidence]
-        return RULE.fired(f"{fired[0].what} ({look.share(len(fired), len(live))})", *evidence)
-    if not live:
-        return RULE.unknown(look.obstacle(snapshot, (), 0))
-    if conditions.any_of(answers) is None:
-        return RULE.unknown(conditions.first(answers, None).what)
-    return RULE.clear(answers[0].what, *answers[0].evidence)
+    return per_replica.finding(RULE, snapshot, answers, lambda what, where: f"{what} ({where})")
 
 
 def _judge(replica: Replica, snapshot: Snapshot) -> Condition:

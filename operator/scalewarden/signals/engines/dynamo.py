@@ -6,7 +6,7 @@ one reads a worker without them, and a frontend, which is where latencies are me
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series, latencies
 
 _WORKER, _FRONT = "dynamo_component_", "dynamo_frontend_"
 _RUNNING = (Series(f"{_WORKER}inflight_requests"), Series(f"{_FRONT}inflight_requests"))
@@ -39,13 +39,7 @@ ROWS = (
         Series(f"{_WORKER}kvstats_gpu_prefix_cache_hit_rate", "before 1.0"),
         Series(f"{_FRONT}kv_hit_rate", kind=Kind.HISTOGRAM),
     )),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT, when_absent=_FRONTEND),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT, when_absent=_FRONTEND),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL, when_absent=_FRONTEND),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL, when_absent=_FRONTEND),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL, when_absent=_FRONTEND),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E, when_absent=_FRONTEND),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E, when_absent=_FRONTEND),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E, when_absent=_FRONTEND),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series(f"{_FRONT}input_sequence_tokens"),)),
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series(f"{_FRONT}output_sequence_tokens"),)),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series, latencies
 
 _RUNNING = (Series("lmdeploy:num_requests_running"),)
 _TTFT = (Series("lmdeploy:time_to_first_token_seconds"),)
@@ -23,13 +23,7 @@ ROWS = (
         Series("lmdeploy:request_success_total", only={"finished_reason": ("abort", "error")}, over=(_FINISHED,)),
     ), when_absent="no request was aborted or failed yet"),
     Row(SignalName.PREFIX_HIT, Kind.GAUGE, Fold.MAX, (Series("lmdeploy:prefix_cache_hit_rate"),)),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (Series("lmdeploy:request_queue_time_seconds"),)),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("lmdeploy:request_prompt_tokens"),)),
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("lmdeploy:request_generation_tokens"),)),

@@ -6,7 +6,7 @@ easily, so two that no other engine writes must be on the page together.
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series, latencies
 
 _LIMIT, _KV = "num_request_max", "gpu_cache_usage_perc"
 _RUNNING = (Series("num_requests_running"),)
@@ -29,13 +29,7 @@ ROWS = (
         Series("request_finish_total", only={"finished_reason": ("abort", "error")}, over=(_FINISHED,)),
         Series("request_failure_total", over=(_FINISHED,)),
     ), when_absent="no request was aborted or failed yet"),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("request_prompt_tokens"),)),
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("request_generation_tokens"),)),
 )  # fmt: skip

@@ -6,7 +6,7 @@ long decode shows an older level. A counter is missing until it first counts.
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series, latencies
 
 _TOTAL = {"priority": ""}
 _HIT = ("device_hit", "host_hit", "storage_hit")
@@ -65,13 +65,7 @@ ROWS = (
         Series(_PREFILL, "0.5.18 on", only={"mode": _HIT}, over=(Series(_PREFILL),)),
         Series("sglang:cache_hit_rate", kind=Kind.GAUGE, about="of the last prefill only"),
     )),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.MAX, (
         Series("sglang:queue_time_seconds", "0.5.4 on"),
         Series("sglang:queue_time_s", "0.5.2"),

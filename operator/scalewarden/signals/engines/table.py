@@ -102,6 +102,27 @@ class Row:
         return series.kind or self.kind
 
 
+def latencies(
+    *,
+    ttft: Sequence[Series] = (),
+    itl: Sequence[Series] = (),
+    e2e: Sequence[Series] = (),
+    when_absent: str = "",
+    switch: str = "",
+) -> tuple[Row, ...]:
+    """The rows that rest on an engine's three latency histograms: what it has of p95, p99 and mean of each."""
+    told = (
+        (SignalName.TTFT_P95, ttft),
+        (SignalName.TTFT_P99, ttft),
+        (SignalName.ITL_P95, itl),
+        (SignalName.ITL_P99, itl),
+        (SignalName.ITL_MEAN, itl),
+        (SignalName.E2E_P95, e2e),
+        (SignalName.E2E_P99, e2e),
+    )
+    return tuple(Row(name, Kind.HISTOGRAM, Fold.SUM, tuple(some), when_absent, switch) for name, some in told if some)
+
+
 def carries(labels: Mapping[str, str], only: Only) -> bool:
     """True where each label has its value, or one of its values; an empty one stands for a missing label."""
     for label, wanted in only.items():

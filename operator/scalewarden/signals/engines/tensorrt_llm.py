@@ -6,7 +6,7 @@ Two switches in its configuration: request metrics need `return_perf_metrics: tr
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series, latencies
 
 _GAUGES = "set enable_iter_perf_stats: true in trtllm-serve's configuration"
 _REQUESTS = "set return_perf_metrics: true in trtllm-serve's configuration"
@@ -37,13 +37,7 @@ ROWS = (
     Row(SignalName.PREFIX_HIT, Kind.GAUGE, Fold.MAX, (
         Series("trtllm_kv_cache_hit_rate", about="of cache blocks"),
     ), switch=_GAUGES),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT, switch=_REQUESTS),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT, switch=_REQUESTS),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL, switch=_REQUESTS),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL, switch=_REQUESTS),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL, switch=_REQUESTS),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E, switch=_REQUESTS),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E, switch=_REQUESTS),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E, switch=_REQUESTS),
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (
         Series("trtllm_request_queue_time_seconds"),
     ), switch=_REQUESTS),

@@ -6,7 +6,7 @@ limit and a declared latency objective.
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series, latencies
 
 _BATCH = (Series("tgi_batch_current_size"),)
 _PER_TOKEN = (Series("tgi_request_mean_time_per_token_duration", about="one mean a request"),)
@@ -24,11 +24,7 @@ ROWS = (
     Row(SignalName.BAD_RATIO, Kind.RATIO, Fold.SUM, (
         Series("tgi_request_failure", over=(Series("tgi_request_count"),)),
     ), when_absent="no request failed yet"),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _PER_TOKEN),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _PER_TOKEN),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _PER_TOKEN),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _WHOLE),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _WHOLE),
+    *latencies(itl=_PER_TOKEN, e2e=_WHOLE),
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (Series("tgi_request_queue_duration"),)),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series(_INPUT),)),
     Row(SignalName.OUTPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series(_GENERATED),)),

@@ -5,7 +5,7 @@ An ensemble counts each request once for every model on its way: labels `model` 
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Row, Series, latencies
 
 _REQUEST, _KV = "nv_trt_llm_request_metrics", "nv_trt_llm_kv_cache_block_metrics"
 _ENSEMBLE = frozenset({"model", "version"})
@@ -44,8 +44,7 @@ ROWS = (
     Row(SignalName.BAD_RATIO, Kind.RATIO, Fold.SUM, (
         Series("nv_inference_request_failure", copies=_ENSEMBLE | {"reason"}, over=(_DONE,)),
     )),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, (_FIRST,), switch=_FIRST_SWITCH),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, (_FIRST,), switch=_FIRST_SWITCH),
+    *latencies(ttft=(_FIRST,), switch=_FIRST_SWITCH),
     Row(SignalName.QUEUE_MEAN, Kind.RATIO, Fold.SUM, (
         Series("nv_inference_queue_duration_us", scale=_MICRO, copies=_ENSEMBLE, over=(
             Series("nv_inference_count", copies=_ENSEMBLE),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
+from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series, latencies
 from scalewarden.signals.sample import Scrape
 
 _HITS = (Series("vllm:prefix_cache_hits_total"), Series("vllm:gpu_prefix_cache_hits_total"))
@@ -53,13 +53,7 @@ ROWS = (
             "vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11", over=(Series("vllm:gpu_prefix_cache_queries_total"),)
         ),
     ), when_absent="V0 has no hit counter", switch="run the V1 engine, with prefix caching on"),
-    Row(SignalName.TTFT_P95, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.TTFT_P99, Kind.HISTOGRAM, Fold.SUM, _TTFT),
-    Row(SignalName.ITL_P95, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_P99, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.ITL_MEAN, Kind.HISTOGRAM, Fold.SUM, _ITL),
-    Row(SignalName.E2E_P95, Kind.HISTOGRAM, Fold.SUM, _E2E),
-    Row(SignalName.E2E_P99, Kind.HISTOGRAM, Fold.SUM, _E2E),
+    *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
     # A quantile reads 0.285 s when nobody queues (the first bucket ends at 0.3 s): the mean tells.
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_queue_time_seconds"),)),
     Row(SignalName.INPUT_TOKENS, Kind.HISTOGRAM, Fold.SUM, (Series("vllm:request_prompt_tokens"),)),
