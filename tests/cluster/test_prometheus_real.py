@@ -14,7 +14,9 @@ import pytest
 import trustme
 from aiohttp import web
 
-from scalewarden.model.signal import Absent, SignalName
+from scalewarden.model.signal import Absent, Reading, SignalName
+from scalewarden.model.thresholds import Thresholds
+from scalewarden.signals.cpu import cpu_signals
 from scalewarden.sources.base import Collected, CustomKey, CustomQuery, PodEndpoint, PodKey
 from scalewarden.sources.prometheus import PrometheusSource
 from scalewarden.sources.prometheus_api import PrometheusApi
@@ -25,6 +27,9 @@ from tests.unit.sources.loopback import http_server
 
 pytestmark = pytest.mark.cluster
 
+USED, PERIODS, THROTTLED = (
+    "container_cpu_usage_seconds_total", "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total",
+)  # fmt: skip
 RUNNING, USAGE = "vllm:num_requests_running", "vllm:kv_cache_usage_perc"
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
 """Of `correct horse`; made for this test."""
@@ -87,7 +92,7 @@ async def test_the_number_of_queries_is_the_same_for_10_and_for_500_services(tmp
                 assert collected.problem is None and collected.problems == {}
                 assert all(not isinstance(collected.scrapes[pod], Absent) for pod in pods)
             await source.close()
-    assert set(counts.values()) == {2}
+    assert set(counts.values()) == {3}, "two for the pods' pages, one for their CPU rows"
 
 
 async def test_basic_auth_a_private_authority_and_a_client_certificate(tmp_path: Path) -> None:
@@ -126,6 +131,30 @@ async def test_basic_auth_a_private_authority_and_a_client_certificate(tmp_path:
     assert "answers HTTP 401" in str(refused.problem)
     assert anonymous.problem is not None
     assert "no TLS certificate that is trusted" in str(stranger.problem)
+
+
+def cpu_rows() -> str:
+    """A kubelet's page: 3 cores in use, a quarter of the periods throttled; the pod's own group counts all of it."""
+    now = time.time()
+    rows = {USED: 3.0 * now, PERIODS: 10.0 * now, THROTTLED: 2.5 * now}
+    labels = [('container="vllm"', 1.0), ('container=""', 2.0), ('container="POD"', 1.0)]
+    lines = (f'{name}{{namespace="team-0",pod="llama-0-0",{one}}} {value * times}'
+             for name, value in rows.items() for one, times in labels)  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+async def test_cpu_of_pods_is_read_from_the_kubelets_rows(tmp_path: Path) -> None:
+    pod, other = pod_names(1)
+    async with pages(cpu_rows) as port, prometheus(tmp_path, [scrape_config(port)]) as address:
+        await until("five scrapes", lambda: _times(address, USED, 5))
+        collected = await collected_from(address, [pod, other])
+    rows = collected.cpu[pod]
+    assert not isinstance(rows, Absent)
+    found = cpu_signals(rows, {"vllm": 4.0}, collected.at, Thresholds(), 600.0)
+    ratio, throttled = found[SignalName.CPU_RATIO], found[SignalName.CPU_THROTTLED]
+    assert isinstance(ratio, Reading) and ratio.value == pytest.approx(0.75, rel=0.05)
+    assert isinstance(throttled, Reading) and throttled.value == pytest.approx(0.25, rel=0.05)
+    assert "cAdvisor" in str(collected.cpu[other])
 
 
 def custom(name: str, promql: str, signal: SignalName = SignalName.KV_USAGE) -> CustomQuery:
