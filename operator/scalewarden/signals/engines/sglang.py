@@ -1,4 +1,4 @@
-"""SGLang 0.4.6 to 0.5.23: series names read from the sources of its releases, newest spelling first.
+"""SGLang 0.3 to 0.5.23: series names read from the sources of its releases, newest spelling first.
 
 Metrics are off until `--enable-metrics`. Gauges are written on each prefill batch and every 40 decode steps, so a
 long decode shows an older level. A counter is missing until it first counts.
@@ -10,7 +10,8 @@ from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Ro
 
 _TOTAL = {"priority": ""}
 _HIT = ("device_hit", "host_hit", "storage_hit")
-_RUNNING = (Series("sglang:num_running_reqs", only=_TOTAL),)
+_FIRST_NAMES = "0.3 to 0.4.0"
+_RUNNING = (Series("sglang:num_running_reqs", only=_TOTAL), Series("sglang:num_requests_running", _FIRST_NAMES))
 # Prefill and decode servers of a disaggregated pair keep further queues.
 _QUEUED = (
     Series("sglang:num_queue_reqs", only=_TOTAL, plus=(
@@ -19,6 +20,8 @@ _QUEUED = (
         Series("sglang:num_decode_prealloc_queue_reqs", only=_TOTAL),
         Series("sglang:num_decode_transfer_queue_reqs", only=_TOTAL),
     )),
+    Series("sglang:num_requests_waiting", _FIRST_NAMES),
+    Series("sglang:queue_req", _FIRST_NAMES),
 )  # fmt: skip
 _TTFT = (Series("sglang:time_to_first_token_seconds"),)
 _ITL = (Series("sglang:inter_token_latency_seconds"), Series("sglang:time_per_output_token_seconds", "up to 0.4"))
@@ -63,18 +66,24 @@ ROWS = (
         when_absent="no request was aborted yet"),
     Row(SignalName.PREFIX_HIT, Kind.RATIO, Fold.MAX, (
         Series(_PREFILL, "0.5.18 on", only={"mode": _HIT}, over=(Series(_PREFILL),)),
-        Series("sglang:cache_hit_rate", kind=Kind.GAUGE, about="of the last prefill only"),
+        Series("sglang:cache_hit_rate", kind=Kind.GAUGE,
+               about="of the last prefill only; percent in the first releases, which is not read"),
     )),
     *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
     Row(SignalName.QUEUE_MEAN, Kind.HISTOGRAM, Fold.MAX, (
         Series("sglang:queue_time_seconds", "0.5.4 on"),
         Series("sglang:queue_time_s", "0.5.2"),
         Series("sglang:avg_request_queue_latency", "0.4.6 to 0.5.2", kind=Kind.GAUGE),
+        Series("sglang:waiting_request_latency_seconds", _FIRST_NAMES),
     )),
     # Tokens and requests are both counted when a request ends.
-    Row(SignalName.INPUT_TOKENS, Kind.RATIO, Fold.SUM, (Series("sglang:prompt_tokens_total", over=(_REQUESTS,)),)),
+    Row(SignalName.INPUT_TOKENS, Kind.RATIO, Fold.SUM, (
+        Series("sglang:prompt_tokens_total", over=(_REQUESTS,)),
+        Series("sglang:request_prompt_tokens", _FIRST_NAMES, kind=Kind.HISTOGRAM),
+    )),
     Row(SignalName.OUTPUT_TOKENS, Kind.RATIO, Fold.SUM, (
         Series("sglang:generation_tokens_total", over=(_REQUESTS,)),
+        Series("sglang:request_generation_tokens", _FIRST_NAMES, kind=Kind.HISTOGRAM),
     )),
     Row(SignalName.KV_TOKENS, Kind.INFO, Fold.MAX, (_CAPACITY,)),
 )  # fmt: skip

@@ -72,16 +72,17 @@ def _quarters(names: str) -> dict[str, Slice]:
 _80 = "1g.10gb 1g.20gb 2g.20gb 3g.40gb 4g.40gb 7g.80gb"
 _A100_SM = (14, 14, 28, 42, 56, 98)
 
+# A800 and H800 are the A100 and H100 with slower NVLink: their slices are the same.
 PRODUCTS = (
-    Product("A100 40 GB", re.compile(r"\bA100\b.*40GB"),
+    Product("A100 40 GB", re.compile(r"\bA[18]00\b.*40GB"),
             _sevenths("1g.5gb 1g.10gb 2g.10gb 3g.20gb 4g.20gb 7g.40gb", _A100_SM), sm=98),
-    Product("A100 80 GB", re.compile(r"\bA100\b.*80GB"),
+    Product("A100 80 GB", re.compile(r"\bA[18]00\b.*80GB"),
             _sevenths(_80, _A100_SM, (9.5, 19.5, 19.5, 39.25, 39.25, 79.0)), sm=98),
-    Product("H100 94 GB", re.compile(r"\bH100\b.*(NVL|94GB)"),
+    Product("H100 94 GB", re.compile(r"\bH[18]00\b.*(NVL|94GB)"),
             _sevenths("1g.12gb 1g.24gb 2g.24gb 3g.47gb 4g.47gb 7g.94gb")),
-    Product("H100 SXM", re.compile(r"\bH100\b.*(HBM3|SXM)"),
+    Product("H100 SXM", re.compile(r"\bH[18]00\b.*(HBM3|SXM)"),
             _sevenths(_80, (16, 26, 32, 60, 64, 132), (9.75, 19.62, None, 39.5, None, 79.25)), sm=132),
-    Product("H100 PCIe", re.compile(r"\bH100\b.*PCIE"), _sevenths(_80, (14, 14, 30, 46, 62, 114)), sm=114),
+    Product("H100 PCIe", re.compile(r"\bH[18]00\b.*PCIE"), _sevenths(_80, (14, 14, 30, 46, 62, 114)), sm=114),
     Product("H200", re.compile(r"\bH200\b"),
             _sevenths("1g.18gb 1g.35gb 2g.35gb 3g.71gb 4g.71gb 7g.141gb", (16, None, None, None, None, 132),
                       (16.0, None, None, None, None, None)), sm=132),
