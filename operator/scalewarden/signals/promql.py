@@ -76,7 +76,7 @@ class Writer:
         """The first that is there. A histogram without traffic is there, so an older spelling does not stand in."""
         text = some[0][1]
         for (earlier, _), (_, expression) in pairwise(some):
-            there = _selector(earlier, _suffix(row, earlier))
+            there = _there(row, earlier)
             later = f"({expression} unless on (namespace, pod) {there})"
             text += f"\nor {later if row.kind_of(earlier) in (Kind.HISTOGRAM, Kind.RATIO) else expression}"
         return text
@@ -198,6 +198,14 @@ def _suffix(row: Row, series: Series) -> str:
 
 def _scaled(text: str, series: Series) -> str:
     return text if series.scale == 1.0 else f"({text}) * {series.scale:g}"
+
+
+def _there(row: Row, series: Series) -> str:
+    """What shows that a spelling is on the page: its series, for a ratio both of its counters."""
+    own = _selector(series, _suffix(row, series))
+    if row.kind_of(series) is not Kind.RATIO:
+        return own
+    return f"({own} and on (namespace, pod) ({' or '.join(_selector(one) for one in series.over)}))"
 
 
 def _selector(series: Series, suffix: str = "", matcher: str = "") -> str:
