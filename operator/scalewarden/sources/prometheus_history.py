@@ -2,8 +2,8 @@
 
 For one service 8 queries, one after the other: running, waiting, KV usage, preemptions, tokens/s, mean ITL and the two
 mean sizes of a request; one more for each latency with an objective (11 at most), and up to 3 more where the engine
-writes the names of one that it serves. One query only where Prometheus keeps no raw series of the service, as where it
-keeps recorded ones alone.
+may write the names of another. Where Prometheus keeps no raw series of the service (as where it keeps recorded ones
+alone) that is found out by the first of them, one query for each name that the engine goes by, at most 4.
 
 A pod scraped by two jobs, or by a pair of Prometheus servers, is read from one target at each instant, never added up;
 a pod of one name in two clusters is left out.
@@ -18,7 +18,7 @@ from scalewarden.model.signal import Point, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import SERVED_BY, TABLES
-from scalewarden.signals.engines.table import EngineTable, Row
+from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.promql import Spans, Writer
 from scalewarden.sources.past import Past
 from scalewarden.sources.prometheus_api import PrometheusApi
@@ -108,10 +108,7 @@ def expression(table: EngineTable, name: SignalName, past: Past, options: Promet
     spellings = [one for one in row.spellings if not (name is SignalName.GEN_TPS and one.late)] if row else []
     if row is None or not spellings:
         return ""
-    writer = _writer(table, name, past, options, step)
-    text = writer.signal(row, spellings)
-    if name is SignalName.PREEMPTIONS and table.born_late:  # a counter that is not there yet has counted nothing
-        text = _with_zero(text, writer, table.row(SignalName.RUNNING))
+    text = _writer(table, name, past, options, step).signal(row, spellings)
     around = _AROUND.get(name)
     return f"{around}(({text})[{step:g}s:{WITHIN}])" if around and text else text
 
@@ -126,10 +123,6 @@ def _writer(table: EngineTable, name: SignalName, past: Past, options: Prometheu
     only = f"{options.namespace_label}={quoted(past.namespace)}, {options.pod_label}=~{past.pods}{fixed}"
     labels = ", ".join(dict.fromkeys((options.namespace_label, options.pod_label, *_PLACES, *_TARGET)))
     return Writer(table, spans, labels, only)
-
-
-def _with_zero(text: str, writer: Writer, running: Row | None) -> str:
-    return f"({text}) or 0 * ({writer.signal(running)})" if text and running else text
 
 
 def _tables(engine: Engine) -> Iterator[EngineTable]:
