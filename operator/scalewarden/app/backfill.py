@@ -15,7 +15,6 @@ from scalewarden.model.baseline import Learned
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.workload import Engine
 from scalewarden.sources.past import Past, past_of
 from scalewarden.sources.prometheus_errors import QueryRefused, TooMuch
 
@@ -55,11 +54,12 @@ class Backfill:
         self._fresh.add(uid)
 
     def look(self, uid: str, namespace: str, pods: Iterable[Mapping[str, Any]], snapshot: Snapshot) -> None:
-        """As a service that was met is now. One without pods or a known engine has to wait."""
-        if uid not in self._fresh:
+        """As a service that was met is now. It waits for a replica that is read: that tells its engine, and what the
+        engine never exports."""
+        if uid not in self._fresh or not any(one.reading(SignalName.RUNNING) for one in snapshot.ready):
             return
         past = past_of(namespace, tuple(pods), snapshot.engine, latencies(snapshot.objectives))
-        if past is not None and snapshot.engine not in (Engine.UNKNOWN, Engine.AUTO):
+        if past is not None:
             self._wanted[uid] = _Wanted(uid, past, snapshot)
 
     def turn(self, now: float) -> None:

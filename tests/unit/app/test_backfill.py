@@ -16,12 +16,13 @@ from scalewarden.app.targets import Targets
 from scalewarden.errors import SourceUnavailable
 from scalewarden.judgement.learn_history import History
 from scalewarden.model.crd_service import SourceChoice
-from scalewarden.model.signal import Point, SignalName
+from scalewarden.model.signal import Absent, Point, SignalName
 from scalewarden.model.workload import Engine
+from scalewarden.sources.base import Collected, PodEndpoint
 from scalewarden.sources.kuberesource import DEPLOYMENTS, INFERENCE_DEPLOYMENTS
 from scalewarden.sources.past import Past
 from scalewarden.sources.prometheus_errors import QueryRefused
-from tests.unit.app.service import NOW, Service, deployment, described
+from tests.unit.app.service import NOW, Pages, Service, deployment, described
 from tests.unit.app.test_learning import busy
 
 TPS = 900.0
@@ -210,7 +211,19 @@ async def test_a_service_that_is_scraped_does_not_ask_prometheus() -> None:
     assert turns.kept.asked == []
 
 
-async def test_a_service_without_pods_waits_for_its_first_one() -> None:
-    turns = Turns.of(Kept(), busy(replicas=0))
+class Silent(Pages):
+    """A Prometheus that has not read any pod yet."""
+
+    async def collect(self, endpoints: Sequence[PodEndpoint], now: float, custom: object = ()) -> Collected:
+        return Collected(now, {endpoint.key: Absent("not read yet") for endpoint in endpoints})
+
+
+async def test_a_service_waits_for_the_first_replica_that_is_read() -> None:
+    turns = Turns.of(Kept())
+    turns.service.gatherer.sources = dict.fromkeys(turns.service.gatherer.sources, Silent())
+    await turns.turn()
     await turns.turn()
     assert turns.kept.asked == []
+    turns.service.gatherer.sources = dict.fromkeys(turns.service.gatherer.sources, turns.service.source)
+    await turns.turn()
+    assert len(turns.kept.asked) == 1 and rate(await turns.turn()) == TPS
