@@ -79,6 +79,8 @@ class EvaluationLoop:
                 judged.append(self.judging.judge(one, now))
                 await asyncio.sleep(0)  # probes are answered between two services
             self.judging.forget_all_but(judged)
+            if self.judging.backfill is not None:
+                self.judging.backfill.turn(now)
             self.timed(time.monotonic() - started)
             await self.publish(judged, now)
         self.last_turn = time.monotonic()

@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scalewarden.app.backfill import Backfill
 from scalewarden.app.gather import Gatherer, Service
 from scalewarden.app.targets import Targets
 from scalewarden.errors import BadObject
 from scalewarden.judgement.evaluate import Evaluation, evaluate
 from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.crd_service import SourceChoice
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.snapshot import DenyMemory, History
 from scalewarden.model.status import InferenceDeploymentStatus
@@ -66,11 +68,15 @@ class Judged:
 
 @dataclass(slots=True)
 class Judging:
-    """Looks at services and judges them, with history and baseline of each. defect is called for an error of ours."""
+    """Looks at services and judges them, with history and baseline of each. defect is called for an error of ours.
+
+    backfill teaches baselines from what Prometheus kept, where there is one.
+    """
 
     targets: Targets
     gatherer: Gatherer
     defect: Callable[[], None]
+    backfill: Backfill | None = None
     _histories: dict[str, History] = field(default_factory=dict)
     _learned: dict[str, Learned] = field(default_factory=dict)
 
@@ -105,6 +111,8 @@ class Judging:
     def forget_all_but(self, judged: Iterable[Judged]) -> None:
         """Drop history and baseline of what was deleted."""
         there = {one.uid for one in judged}
+        if self.backfill is not None:
+            self.backfill.forget_all_but(there)
         self._learned = {uid: learned for uid, learned in self._learned.items() if uid in there}
         self._histories = {uid: history for uid, history in self._histories.items() if uid in there}
 
@@ -131,12 +139,25 @@ class Judging:
         if isinstance(facts, Problem):
             return replace(looked, problem=facts)
         history = self._histories.get(looked.uid) or remembered(looked.before, now)
-        learned = self._learned.get(looked.uid) or learned_of(looked.before.baseline, now)
+        learned = self._known(looked, service, now)
         snapshot = assemble(service.declared, facts, at=now, history=history, learned=learned)
         evaluation = evaluate(snapshot, service.declared.policy)
         self._histories[looked.uid] = evaluation.history
         self._learned[looked.uid] = evaluation.learned
+        if self.backfill is not None:
+            self.backfill.look(looked.uid, looked.namespace, service.pods, evaluation.snapshot)
         return replace(looked, evaluation=evaluation, trouble=self.gatherer.trouble(service))
+
+    def _known(self, looked: Judged, service: Service, now: float) -> Learned | None:
+        """What was learned, here or by a predecessor; what history taught of a service that is new to both."""
+        learned = self._learned.get(looked.uid) or learned_of(looked.before.baseline, now)
+        if self.backfill is None:
+            return learned
+        if learned is not None:
+            return self.backfill.take(looked.uid, learned)
+        if self.gatherer.source_of(service.declared) is SourceChoice.PROMETHEUS:
+            self.backfill.meet(looked.uid)
+        return None
 
 
 def _met(error: Exception) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from scalewarden.app.annotator import Annotator
+from scalewarden.app.backfill import Backfill
 from scalewarden.app.evaluation_loop import EvaluationLoop
 from scalewarden.app.fences import Fences
 from scalewarden.app.gather import Gatherer
@@ -27,6 +28,7 @@ from scalewarden.sources.kubeapi import KubeApi
 from scalewarden.sources.kubeconnection import Connection
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS
 from scalewarden.sources.prometheus import PrometheusSource
+from scalewarden.sources.prometheus_history import PrometheusHistory
 from scalewarden.sources.scrape import DirectScrape
 from scalewarden.sources.usage import PodUsage
 from scalewarden.surfaces.metrics import OperatorMetrics
@@ -77,7 +79,9 @@ class Operator:
         self._leadership = Leadership(api, settings.lease, lambda: not self.alive())
         usage = PodUsage(api, settings.namespaces)
         gatherer = Gatherer(world, sources, settings.scrape_interval, usage)
-        judging = Judging(Targets(api, world), gatherer, metrics.errors.inc)
+        self._past = PrometheusHistory(settings.prometheus) if settings.prometheus is not None else None
+        self._backfill = Backfill(self._past) if self._past is not None else None
+        judging = Judging(Targets(api, world), gatherer, metrics.errors.inc, self._backfill)
         self._loop = EvaluationLoop(
             world, gatherer, judging, self.publish, settings.interval, metrics.evaluation.observe
         )
@@ -123,6 +127,9 @@ class Operator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # what ended them is raised by `run`
+        if self._backfill is not None and self._past is not None:
+            await self._backfill.close()
+            self._past.close()
         await self._recorder.flush()
         await self._leadership.release()
         log.info("stopped")

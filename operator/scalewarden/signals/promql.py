@@ -16,7 +16,8 @@ from scalewarden.signals.engines import recorded
 from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Least, Only, Row, Series
 from scalewarden.signals.measure import RATE_SPAN, WHOLE
 
-POD = "by (namespace, pod)"
+POD = "namespace, pod"
+"""The labels that tell pods apart, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,24 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes the expressions of one engine."""
+    """Writes the expressions of one engine. labels: what each value stands for, a pod or one target of it; only: the
+    matchers that every selector carries, such as `namespace="serving"`."""
 
     table: EngineTable
     spans: Spans
+    labels: str = POD
+    only: str = ""
+
+    @property
+    def _by(self) -> str:
+        return f"by ({self.labels})"
+
+    @property
+    def _on(self) -> str:
+        return f"on ({self.labels})"
+
+    def _selector(self, series: Series, suffix: str = "", matcher: str = "") -> str:
+        return _selector(series, suffix, ", ".join(filter(None, (matcher, self.only))))
 
     def signal(self, row: Row, spellings: Sequence[Series] | None = None) -> str:
         """One row's signal per pod, from the first of its spellings (all, or some of them) that has samples.
@@ -70,21 +85,27 @@ class Writer:
 
     def total(self, row: Row) -> str:
         """The counter behind a row, summed over the pod: what the reader takes the increase of."""
-        return self._first(row, [(one, f"sum {POD} ({self._each(one)})") for one in row.spellings])
+        return self._first(row, [(one, f"sum {self._by} ({self._each(one)})") for one in row.spellings])
 
     def _first(self, row: Row, some: Sequence[tuple[Series, str]]) -> str:
         """The first that is there. A histogram without traffic is there, so an older spelling does not stand in."""
         text = some[0][1]
         for (earlier, _), (_, expression) in pairwise(some):
-            there = _there(row, earlier)
-            later = f"({expression} unless on (namespace, pod) {there})"
+            later = f"({expression} unless {self._on} {self._there(row, earlier)})"
             text += f"\nor {later if row.kind_of(earlier) in (Kind.HISTOGRAM, Kind.RATIO) else expression}"
         return text
+
+    def _there(self, row: Row, series: Series) -> str:
+        """What shows that a spelling is on the page: its series, for a ratio both of its counters."""
+        own = self._selector(series, _suffix(row, series))
+        if row.kind_of(series) is not Kind.RATIO:
+            return own
+        return f"({own} and {self._on} ({' or '.join(self._selector(one) for one in series.over)}))"
 
     def _each(self, series: Series, wrap: str = "{}", suffix: str = "", apart: Only | None = None) -> str:
         """Each engine's value: of several reports of one number the largest."""
         labels = ", ".join(sorted(self.table.copies | series.copies | frozenset(apart or {})))
-        inner = wrap.format(_selector(series, suffix))
+        inner = wrap.format(self._selector(series, suffix))
         return f"max without ({labels}) ({inner})" if labels else inner
 
     def _level(self, row: Row, series: Series) -> str:
@@ -92,13 +113,13 @@ class Writer:
         if series.over:
             parts = [f"({self._each(series, apart=series.only)} / {self._each(o, apart=o.only)})" for o in series.over]
             each = " or ".join(parts)
-        level = f"{row.fold} {POD} ({each})"
+        level = f"{row.fold} {self._by} ({each})"
         if row.fold is Fold.MAX:  # the maximum of a number and NaN is no number
-            level += f" + 0 * sum {POD} ({each})"
+            level += f" + 0 * sum {self._by} ({each})"
         if series.plus or series.most:
-            level = f"({level} and on (namespace, pod) {_selector(series)})"
+            level = f"({level} and {self._on} {self._selector(series)})"
         for beside in (one for one in series.most if one.rounding):
-            other = f"max {POD} ({self._each(beside)})"
+            other = f"max {self._by} ({self._each(beside)})"
             level = f"({other} > {level} + {beside.rounding:g} or {level})"
         return self._believed(row, series, _scaled(level, series))
 
@@ -108,7 +129,7 @@ class Writer:
         if len(names) == 1:
             return self._each(series)
         joined = Series("", only=series.only, copies=series.copies)
-        selector = _selector(joined, matcher=f'__name__=~"{"|".join(names)}"')
+        selector = self._selector(joined, matcher=f'__name__=~"{"|".join(names)}"')
         labels = ", ".join(sorted(self.table.copies | series.copies))
         # Without its name two series of one engine would be taken for copies.
         return f'max without ({labels}) (label_replace({selector}, "series", "$1", "__name__", "(.+)"))'
@@ -119,14 +140,14 @@ class Writer:
             return f"({level}) >= 0"
         if series.over:
             return f"({level}) >= 0 <= {WHOLE}"
-        most = _scaled(f"max {POD} (max_over_time({_selector(series)}[{self.spans.window}]))", series)
-        return f"({level}) >= 0 <= {WHOLE} unless on (namespace, pod) ({most} > {WHOLE})"
+        most = _scaled(f"max {self._by} (max_over_time({self._selector(series)}[{self.spans.window}]))", series)
+        return f"({level}) >= 0 <= {WHOLE} unless {self._on} ({most} > {WHOLE})"
 
     def _gained(self, series: Series, function: str, span: str, suffix: str = "") -> str:
-        text = f"sum {POD} ({self._each(series, f'{function}({{}}[{span}])', suffix)})"
+        text = f"sum {self._by} ({self._each(series, f'{function}({{}}[{span}])', suffix)})"
         if not series.minus:
             return text
-        taken = " or ".join(f"sum {POD} ({self._each(one, f'{function}({{}}[{span}])')})" for one in series.minus)
+        taken = " or ".join(f"sum {self._by} ({self._each(one, f'{function}({{}}[{span}])')})" for one in series.minus)
         return f"clamp_min({text} - ({taken} or 0 * {text}), 0)"
 
     def _counted(self, row: Row, series: Series) -> str:
@@ -143,9 +164,9 @@ class Writer:
 
     def _quantile(self, row: Row, series: Series) -> str:
         each = self._each(series, f"rate({{}}[{self.spans.observed}])", "_bucket")
-        text = f"histogram_quantile({QUANTILES[row.signal]}, sum by (namespace, pod, le) ({each}))"
+        text = f"histogram_quantile({QUANTILES[row.signal]}, sum by ({self.labels}, le) ({each}))"
         enough = f"{self._count(row, series, 'increase')} >= {self.spans.observations:g}"
-        return f"({_scaled(text, series)} and on (namespace, pod) {enough})"
+        return f"({_scaled(text, series)} and {self._on} {enough})"
 
     def _mean(self, row: Row, series: Series) -> str:
         suffix = "" if row.kind_of(series) is Kind.RATIO else "_sum"
@@ -155,7 +176,7 @@ class Writer:
 
     def _capacity(self) -> str:
         factors = self.table.capacity.factors if isinstance(self.table.capacity, Least) else ()
-        return " * ".join(f"min {POD} ({_selector(one)} > 0)" for one in factors)
+        return " * ".join(f"min {self._by} ({self._selector(one)} > 0)" for one in factors)
 
 
 def rules(tables: Sequence[EngineTable], spans: Spans) -> Iterator[tuple[str, str]]:
@@ -198,14 +219,6 @@ def _suffix(row: Row, series: Series) -> str:
 
 def _scaled(text: str, series: Series) -> str:
     return text if series.scale == 1.0 else f"({text}) * {series.scale:g}"
-
-
-def _there(row: Row, series: Series) -> str:
-    """What shows that a spelling is on the page: its series, for a ratio both of its counters."""
-    own = _selector(series, _suffix(row, series))
-    if row.kind_of(series) is not Kind.RATIO:
-        return own
-    return f"({own} and on (namespace, pod) ({' or '.join(_selector(one) for one in series.over)}))"
 
 
 def _selector(series: Series, suffix: str = "", matcher: str = "") -> str:

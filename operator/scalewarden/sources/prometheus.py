@@ -8,6 +8,9 @@ Queries in a collection, whatever the number of pods and InferenceDeployments:
     1   the CPU rows of all pods, which are scraped at the kubelets
     1   the names that the server has, once a minute, sooner while new ones turn up: the others are not asked for
 
+and beside it, for at most one service a round and once for each service without a baseline, its last day in 8 to 11
+range queries, one after the other (prometheus_history.py).
+
 Where an answer would be too large for the server or for us, what is new is asked in two, four or eight parts: at most
 16 queries then, 30 in the collection in which this is found out. The union of custom PromQL likewise: at most 8. A
 server that takes no regular expression for names is asked name by name, in as many queries.
