@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +63,10 @@ class OperatorProcess:
         """The exit code."""
         self._process.send_signal(number)
         return self._process.wait(seconds)
+
+
+Start = Callable[..., OperatorProcess]
+"""Begins an operator with these flags; `wait` until it is ready."""
 
 
 def free_port() -> int:

@@ -6,45 +6,17 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from tests.cluster import operator_process as op
-from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.operator_process import OperatorProcess, Start
 from tools.fleet import Fleet, FleetSpec
 from tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
-
-Start = Callable[..., OperatorProcess]
-
-
-@pytest.fixture(scope="session")
-def installed(cluster: LocalCluster) -> LocalCluster:
-    op.install(cluster)
-    return cluster
-
-
-@pytest.fixture
-def start(installed: LocalCluster, namespace: str, tmp_path: Path) -> Iterator[Start]:
-    """Starts operators that watch the test's namespace; all are ended after the test."""
-    running: list[OperatorProcess] = []
-
-    def begin(*flags: str, wait: bool = True) -> OperatorProcess:
-        own = ("-n", namespace, "--lease-namespace", namespace, "--lease-duration", "3s")
-        process = OperatorProcess(installed.kubeconfig, tmp_path / f"operator-{len(running)}.log", *own, *flags)
-        running.append(process)
-        if wait:
-            installed.wait_for(process.ready, "the operator is ready", 30)
-        return process
-
-    yield begin
-    for process in running:
-        with process:
-            assert "Traceback" not in process.log, process.log
 
 
 @pytest.fixture

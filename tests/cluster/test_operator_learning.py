@@ -4,50 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from scalewarden.model.duration import rfc3339, unix_seconds
 from tests.cluster import operator_process as op
-from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.operator_process import Start
 from tests.cluster.test_operator import until
 from tools.fleet import Fleet, FleetSpec
 from tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
-Start = Callable[[], OperatorProcess]
-
 QUICK = {"learnEvery": "10", "learnSamples": "4", "dwell": "0", "shortSpan": "5", "shortSamples": "2"}
 """Lines that let seconds be what minutes are otherwise."""
 STARTING = 4.0
 """Seconds from a pod's creation until it is ready."""
-
-
-@pytest.fixture(scope="module")
-def installed(cluster: LocalCluster) -> LocalCluster:
-    op.install(cluster)
-    return cluster
-
-
-@pytest.fixture
-def start(installed: LocalCluster, namespace: str, tmp_path: Path) -> Iterator[Start]:
-    running: list[OperatorProcess] = []
-
-    def begin() -> OperatorProcess:
-        own = ("-n", namespace, "--lease-namespace", namespace, "--lease-duration", "3s")
-        process = OperatorProcess(installed.kubeconfig, tmp_path / f"operator-{len(running)}.log", *own)
-        running.append(process)
-        installed.wait_for(process.ready, "the operator is ready", 30)
-        return process
-
-    yield begin
-    for process in running:
-        with process:
-            assert "Traceback" not in process.log, process.log
 
 
 @pytest.fixture

@@ -53,12 +53,6 @@ def held_in(folder: Path) -> bytes:
     return b"\n".join(gzip.decompress(one.read_bytes()) if one.suffix == ".gz" else one.read_bytes() for one in files)
 
 
-@pytest.fixture(scope="session")
-def installed(cluster: LocalCluster) -> LocalCluster:
-    op.install(cluster)
-    return cluster
-
-
 @pytest.fixture
 def operator(installed: LocalCluster, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
     own = ("-n", namespace, "--lease-namespace", namespace, "--lease-duration", "3s")

@@ -36,6 +36,12 @@ def first(conditions: Sequence[Condition], holds: bool | None) -> Condition:
     return next(condition for condition in conditions if condition.holds is holds)
 
 
+def unmet(conditions: Sequence[Condition]) -> Condition | None:
+    """What keeps all of them from holding: the first shown not to hold, else the first that cannot be told."""
+    missing = [condition for condition in conditions if not condition.holds]
+    return next((condition for condition in missing if condition.holds is False), next(iter(missing), None))
+
+
 def not_known(seen: Look) -> Condition:
     """A condition that cannot be told, and the signal that is to blame."""
     return Condition(None, f"{seen.name.value} is not known on {seen.where} ({seen.gap})")

@@ -12,6 +12,7 @@ from scalewarden.signals.canonical import QUANTILES, UNITS
 from scalewarden.signals.derive import Derived
 from scalewarden.signals.histograms import merged
 from scalewarden.signals.measure import summary
+from scalewarden.signals.together import complete, joined
 
 SUMMED = (
     SignalName.WAITING,
@@ -42,19 +43,11 @@ def service_signals(pods: Sequence[Derived], thresholds: Thresholds) -> dict[Sig
 
 
 def _sum(name: SignalName, parts: Sequence[Signal | None]) -> Signal:
-    readings = [part for part in parts if isinstance(part, Reading)]
-    if not readings:
-        return next((part for part in parts if isinstance(part, Absent)), Absent("no replica is ready"))
-    if len(readings) < len(parts):
-        return Absent("not measured on every ready replica")
-    return Reading(
-        value=fsum(reading.value for reading in readings),
-        unit=UNITS[name],
-        at=min(reading.at for reading in readings),
-        source=readings[0].source,
-        window=min(reading.window for reading in readings),
-        series=windows.total([reading.series for reading in readings]),
-    )
+    readings = complete(parts)
+    if isinstance(readings, Absent):
+        return readings
+    series = windows.total([reading.series for reading in readings])
+    return joined(readings, fsum(reading.value for reading in readings), UNITS[name], series)
 
 
 def _observed(name: SignalName, pods: Sequence[Derived], limits: Thresholds) -> Signal:

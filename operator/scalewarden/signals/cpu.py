@@ -17,6 +17,7 @@ from scalewarden.signals import windows
 from scalewarden.signals.pages import Pages
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.signals.staleness import is_stale, stale
+from scalewarden.signals.together import complete, joined
 
 USAGE = "container_cpu_usage_seconds_total"
 PERIODS = "container_cpu_cfs_periods_total"
@@ -64,18 +65,10 @@ def service_cpu(pods: Iterable[Mapping[SignalName, Signal]]) -> dict[SignalName,
 
 
 def _mean(parts: Sequence[Signal]) -> Signal:
-    readings = [part for part in parts if isinstance(part, Reading)]
-    if not readings:
-        return next((part for part in parts if isinstance(part, Absent)), Absent("no replica is ready"))
-    if len(readings) < len(parts):
-        return Absent("not measured on every ready replica")
-    return Reading(
-        value=fmean(reading.value for reading in readings),
-        unit=Unit.RATIO,
-        at=min(reading.at for reading in readings),
-        source=readings[0].source,
-        window=min(reading.window for reading in readings),
-    )
+    readings = complete(parts)
+    if isinstance(readings, Absent):
+        return readings
+    return joined(readings, fmean(reading.value for reading in readings), Unit.RATIO)
 
 
 def _ratio(pages: Pages, requests: Mapping[str, float], now: float, limits: Thresholds) -> Signal:

@@ -16,6 +16,7 @@ from scalewarden.signals import windows
 from scalewarden.signals.pages import Pages, first_named
 from scalewarden.signals.sample import Scrape
 from scalewarden.signals.staleness import is_stale, stale
+from scalewarden.signals.together import joined
 
 NO_GATEWAY = Absent("no gateway in front of it is known")
 
@@ -68,14 +69,7 @@ def gateway_waiting(gateways: Sequence[Gateway], now: float, limits: Thresholds,
     if len(readings) < len(found):
         return next(one for one in found if isinstance(one, Absent))
     series = windows.total([reading.series for reading in readings])
-    return Reading(
-        value=sum(reading.value for reading in readings),
-        unit=Unit.REQUESTS,
-        at=min(reading.at for reading in readings),
-        source=readings[0].source,
-        window=min(reading.window for reading in readings),
-        series=series,
-    )
+    return joined(readings, sum(reading.value for reading in readings), Unit.REQUESTS, series)
 
 
 def _waiting(gateway: Gateway, now: float, limits: Thresholds, window: float) -> Signal:

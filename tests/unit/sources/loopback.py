@@ -1,9 +1,12 @@
 """Real servers on loopback that answer as a test says, well or badly."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -28,6 +31,26 @@ async def http_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Asyn
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def api_server(folder: Path, answer: Answer) -> AsyncIterator[Path]:
+    """An HTTP server that stands for an API server; gives the kubeconfig, written into the folder."""
+    async with http_server(answer) as port:
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps(_kubeconfig(port)))
+        yield kubeconfig
+
+
+def _kubeconfig(port: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+    }
 
 
 @asynccontextmanager

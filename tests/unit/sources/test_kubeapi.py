@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,15 @@ from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kubeconnection import Connect
 from scalewarden.sources.kuberesource import DEPLOYMENTS, NAMESPACES, PODS
 from scalewarden.sources.kubewatch import Alive, Gone, Listed, Lost, Put, follow
-from tests.unit.sources.loopback import http_server
+from tests.unit.sources.loopback import Answer, api_server
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POD = {"metadata": {"name": "x", "namespace": "a", "resourceVersion": "7"}}
 
 
 @asynccontextmanager
 async def served(tmp_path: Path, answer: Answer) -> AsyncIterator[KubeApi]:
-    async with http_server(answer) as port:
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(port)))
-        async with KubeApi.open(Connect(kubeconfig)) as api:
-            yield api
-
-
-def _kubeconfig(port: int) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
-    }
+    async with api_server(tmp_path, answer) as kubeconfig, KubeApi.open(Connect(kubeconfig)) as api:
+        yield api
 
 
 def script(*answers: web.StreamResponse) -> tuple[Answer, list[web.Request]]:

@@ -1,6 +1,5 @@
 """Pages of pods through an API server: what is asked, and how its refusals differ from the pods' own."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from scalewarden.sources.base import PodEndpoint
 from scalewarden.sources.kubeconnection import Connect, Connection
 from scalewarden.sources.page import PageLimits
 from scalewarden.sources.podproxy import PodPages, proxy_path
-from tests.unit.sources.loopback import Answer, http_server, text
+from tests.unit.sources.loopback import Answer, api_server, http_server, text
 
 PAGE = "vllm:num_requests_running 3.0\n"
 LIMITS = PageLimits(deadline=0.5, max_bytes=2**20)
@@ -28,25 +27,12 @@ def endpoint(**other: Any) -> PodEndpoint:
 
 @asynccontextmanager
 async def pages(tmp_path: Path, answer: Answer, *, direct: bool = False) -> AsyncIterator[PodPages]:
-    async with http_server(answer) as port:
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(port)))
+    async with api_server(tmp_path, answer) as kubeconfig:
         found = PodPages(Connection(Connect(kubeconfig)), direct=direct, limits=LIMITS)
         try:
             yield found
         finally:
             await found.close()
-
-
-def _kubeconfig(port: int) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
-    }
 
 
 def status(code: int, message: str) -> Answer:

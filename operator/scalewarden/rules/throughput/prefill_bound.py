@@ -47,10 +47,8 @@ def check(snapshot: Snapshot) -> Finding:
 def _bound(replica: Replica, snapshot: Snapshot) -> Condition:
     """All four, or the first that is shown not to hold."""
     found = [needed(replica, snapshot) for needed in NEEDED]
-    if denied := next((one for one in found if one.holds is False), None):
-        return denied
-    if unknown := next((one for one in found if one.holds is None), None):
-        return unknown
+    if unmet := conditions.unmet(found):
+        return unmet
     queue, _, _, prompts = found
     return Condition(True, f"{prompts.what} while {queue.what}", tuple(e for one in found for e in one.evidence))
 

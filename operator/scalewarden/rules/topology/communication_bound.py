@@ -65,10 +65,8 @@ def check(snapshot: Snapshot) -> Finding:
 def _bound(replica: Replica, snapshot: Snapshot) -> Condition:
     """All of them, or the first that is shown not to hold."""
     found = [needed(replica, snapshot) for needed in NEEDED]
-    if denied := next((one for one in found if one.holds is False), None):
-        return denied
-    if unknown := next((one for one in found if one.holds is None), None):
-        return unknown
+    if unmet := conditions.unmet(found):
+        return unmet
     told = [one for one in found if one.evidence]
     return Condition(True, ", ".join(one.what for one in told), tuple(e for one in told for e in one.evidence))
 
