@@ -15,6 +15,7 @@ from scalewarden.model.baseline import Learned
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
+from scalewarden.signals.derived import promised
 from scalewarden.sources.past import Past, past_of
 from scalewarden.sources.prometheus_errors import QueryRefused, TooMuch
 
@@ -110,14 +111,9 @@ class Backfill:
             log.exception("%s: no baseline from history, please report it", name)
 
 
-def latencies(promised: Objectives) -> frozenset[SignalName]:
+def latencies(objectives: Objectives) -> frozenset[SignalName]:
     """Those with an objective."""
-    declared = {
-        SignalName.TTFT_P95: promised.ttft_p95,
-        SignalName.ITL_P95: promised.itl_p95,
-        SignalName.E2E_P99: promised.e2e_p99,
-    }
-    return frozenset(name for name, objective in declared.items() if objective is not None)
+    return frozenset(name for name, objective in promised(objectives) if objective is not None)
 
 
 def joined(known: Learned, found: Learned) -> Learned:

@@ -142,7 +142,7 @@ class Live:
         try:
             self.world.replace(resource, await self.api.list(resource, self.namespace), self.namespace)
         except ApiError as error:
-            if error.status == 403:
+            if error.forbidden:
                 self.notes[resource.plural] = f"you may not list {resource.plural}: {without}"
             elif not error.not_found:
                 raise
@@ -153,7 +153,7 @@ class Live:
             try:
                 found = await self.api.find(NODES, "", node)
             except ApiError as error:
-                if error.status != 403:
+                if not error.forbidden:
                     raise
                 self.notes["nodes"] = "you may not read nodes: MIG profiles and products are known from exporters only"
                 return
@@ -166,7 +166,7 @@ class Live:
             try:
                 found = await self.api.list(PODS, fields=f"spec.nodeName={node}")
             except ApiError as error:
-                if error.status != 403:
+                if not error.forbidden:
                     raise
                 self.notes["exporters"] = (
                     f"you may not list pods in all namespaces: GPU exporters outside of {self.namespace} are not read"
@@ -179,7 +179,7 @@ class Live:
         try:
             return await asked
         except ApiError as error:
-            if error.status == 403:
+            if error.forbidden:
                 raise ClusterError(error.message, where=error.where, hint=ROLE) from None
             raise
 

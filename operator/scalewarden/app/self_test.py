@@ -1,5 +1,6 @@
 """Ask the API server, as dry runs, what it would answer to one replica fewer and one more. Nothing is written."""
 
+from scalewarden.app.fences import ENABLED, GUARD_LABEL
 from scalewarden.app.live import Live
 from scalewarden.model.fence import FENCE_NAME
 from scalewarden.sources.kubeapi import ApiError
@@ -8,7 +9,6 @@ from scalewarden.sources.objects import desired_of
 from scalewarden.surfaces.self_test import Answer, Asked, Installed, SelfTest, answer_of
 
 MANAGER = "scalewarden-doctor"
-GUARD_LABEL = "scalewarden.dev/guard"
 PARTS: tuple[tuple[Resource, str, str], ...] = (
     (WEBHOOKS, "scalewarden-guard", "webhook scalewarden-guard"),
     (POLICIES, "scalewarden-fence", "policy scalewarden-fence"),
@@ -66,4 +66,4 @@ async def _opted_in(live: Live) -> bool | None:
         found = await live.api.get(NAMESPACES, "", live.namespace)
     except ApiError:
         return None
-    return (found["metadata"].get("labels") or {}).get(GUARD_LABEL) == "enabled"
+    return (found["metadata"].get("labels") or {}).get(GUARD_LABEL) == ENABLED

@@ -11,7 +11,6 @@ from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS, Resource
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
-FORBIDDEN = 403
 
 NOT_INSTALLED = (
     "waiting: this cluster does not know InferenceDeployments yet; `scalewarden crd | kubectl apply -f -` (or the Helm "
@@ -65,7 +64,7 @@ class Sync:
         except ApiError as error:
             if error.not_found and resource in OPTIONAL:
                 return
-            if error.status == FORBIDDEN and resource in DISPENSABLE:
+            if error.forbidden and resource in DISPENSABLE:
                 self._do_without(resource)
                 return
             raise

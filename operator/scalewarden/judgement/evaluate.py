@@ -11,7 +11,7 @@ from scalewarden.judgement.remember import remember
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.baseline import Learned
 from scalewarden.model.diagnosis import Diagnosis
-from scalewarden.model.finding import Finding, Severity, Status
+from scalewarden.model.finding import Finding, Status
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import History, Snapshot
@@ -90,6 +90,6 @@ def judge_autoscaler(snapshot: Snapshot, autoscaler: Autoscaler) -> AutoscalerJu
 
 def _worst(findings: Sequence[Finding]) -> Status:
     """What is only information makes no autoscaler unsound."""
-    told = [finding for finding in findings if not (finding.fired and finding.severity is Severity.INFO)]
-    statuses = {finding.status for finding in told}
-    return next((status for status in (Status.FIRED, Status.UNKNOWN) if status in statuses), Status.CLEAR)
+    if any(finding.accuses for finding in findings):
+        return Status.FIRED
+    return Status.UNKNOWN if any(finding.status is Status.UNKNOWN for finding in findings) else Status.CLEAR

@@ -13,6 +13,7 @@ from scalewarden.model.baseline import BUCKETS, MOST_DAYS, MOST_SAMPLES, Bucket,
 from scalewarden.model.signal import Point, Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.signals import windows
+from scalewarden.signals.derived import promised
 from scalewarden.whatif.learned import ceiling, made, recent
 
 PER_LOOK = 8
@@ -43,7 +44,7 @@ class _Step:
     def learned(self) -> Learned:
         return replace(
             self.known,
-            updated=float(int(self.snapshot.at)),
+            updated=self._now,
             saturated=self._saturated(),
             calm=self._calm(),
             itl=line_with(self.known.itl, self._pairs(), self._now, self._half_life),
@@ -113,7 +114,7 @@ class _Step:
 
 def is_calm(snapshot: Snapshot) -> bool:
     """No request waited anywhere for `learnEvery` seconds, and every declared latency is inside its objective."""
-    promised, limits = snapshot.objectives, snapshot.thresholds
+    limits = snapshot.thresholds
     queues = [replica.reading(SignalName.WAITING) for replica in snapshot.ready]
     gateway = snapshot.signal(SignalName.GATEWAY_WAITING)
     if isinstance(gateway, Reading):
@@ -122,11 +123,7 @@ def is_calm(snapshot: Snapshot) -> bool:
         points = windows.span(windows.samples(queue), every(snapshot), limits).points if queue else ()
         if not points or any(point.value > 0 for point in points):
             return False
-    kept = (
-        (SignalName.TTFT_P95, promised.ttft_p95),
-        (SignalName.ITL_P95, promised.itl_p95),
-        (SignalName.E2E_P99, promised.e2e_p99),
-    )
+    kept = promised(snapshot.objectives)
     return all(within(snapshot.signal(name), objective, snapshot) for name, objective in kept)
 
 

@@ -15,6 +15,7 @@ from scalewarden.model.signal import Point, Reading, Signal, SignalName, Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import EngineState, Replica
 from scalewarden.signals.canonical import UNITS
+from scalewarden.signals.freshness import never
 from scalewarden.whatif.learned import made
 
 GAP = 2.5
@@ -65,11 +66,7 @@ def _never(service: Snapshot) -> dict[SignalName, Signal]:
     """What the engine never exports, as its replicas say now."""
     names = (SignalName.KV_USAGE, SignalName.PREEMPTIONS)
     found = {name: [replica.signal(name) for replica in service.ready] for name in names}
-    return {
-        name: signals[0]
-        for name, signals in found.items()
-        if signals and all(not isinstance(one, Reading) and one.for_good for one in signals)
-    }
+    return {name: signals[0] for name, signals in found.items() if signals and all(never(one) for one in signals)}
 
 
 def _instants(told: Iterable["_Told"], before: Learned | None, seconds: float) -> Iterator[float]:

@@ -6,12 +6,12 @@ from itertools import pairwise
 from math import fsum, isfinite
 
 from scalewarden.model.baseline import Learned
-from scalewarden.model.signal import Absent, Point, Reading, Signal, SignalName
+from scalewarden.model.signal import Point, Reading, Signal, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import EngineState, Replica
 from scalewarden.signals import windows
 from scalewarden.signals.engines import LATE
-from scalewarden.signals.freshness import State, replica_state, state
+from scalewarden.signals.freshness import State, never, replica_state, state
 from scalewarden.signals.stuck import is_stuck
 
 FASTEST = 1e6
@@ -96,13 +96,9 @@ def _has_memory(replica: Replica, snapshot: Snapshot) -> bool:
     """No preemption and KV usage below `learnKvBelow` throughout; an engine that never tells one is not asked."""
     usage, preempted = replica.signal(SignalName.KV_USAGE), replica.signal(SignalName.PREEMPTIONS)
     levels, counted = _recent(usage, snapshot), _recent(preempted, snapshot)
-    full = max(point.value for point in levels) >= snapshot.thresholds["learnKvBelow"] if levels else not _never(usage)
-    evicted = counted[-1].value > counted[0].value if counted else not _never(preempted)
+    full = max(point.value for point in levels) >= snapshot.thresholds["learnKvBelow"] if levels else not never(usage)
+    evicted = counted[-1].value > counted[0].value if counted else not never(preempted)
     return not full and not evicted
-
-
-def _never(signal: Signal) -> bool:
-    return isinstance(signal, Absent) and signal.for_good
 
 
 def _rate(signal: Signal, snapshot: Snapshot) -> float | None:

@@ -68,3 +68,8 @@ class Finding:
     def fired(self) -> bool:
         """True where the rule's condition was met."""
         return self.status is Status.FIRED
+
+    @property
+    def accuses(self) -> bool:
+        """True where it fired and is more than information."""
+        return self.fired and self.severity is not Severity.INFO

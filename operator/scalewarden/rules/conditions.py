@@ -9,9 +9,9 @@ from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Replica
-from scalewarden.rules import look, trends
+from scalewarden.rules import look
 from scalewarden.rules.look import Look
-from scalewarden.signals import windows
+from scalewarden.signals import trends, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,16 @@ def any_of(conditions: Iterable[Condition]) -> bool | None:
 def first(conditions: Sequence[Condition], holds: bool | None) -> Condition:
     """The first condition with that answer; there must be one."""
     return next(condition for condition in conditions if condition.holds is holds)
+
+
+def until_denied(conditions: Iterable[Condition]) -> list[Condition]:
+    """All of them, or those up to the first that is shown not to hold: what comes after is not worked out."""
+    found: list[Condition] = []
+    for condition in conditions:
+        found.append(condition)
+        if condition.holds is False:
+            break
+    return found
 
 
 def unmet(conditions: Sequence[Condition]) -> Condition | None:

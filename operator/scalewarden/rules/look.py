@@ -145,3 +145,8 @@ def obstacle(snapshot: Snapshot, looks: Sequence[Look], total: int) -> str:
     if looks:
         return ""
     return "every ready replica is stuck" if snapshot.ready else "no replica is ready"
+
+
+def together(looks: Iterable[Look]) -> tuple[Point, ...]:
+    """The sum over all looks that read something, from where all of them have a value."""
+    return windows.total([seen.span.points for seen in looks if seen.reading])

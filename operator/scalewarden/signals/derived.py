@@ -35,16 +35,20 @@ def _fill(batch: Reading, limit: int | None) -> Signal:
     return Reading(share, Unit.FRACTION, batch.at, f"p95 of {batch.source} ÷ batch limit", batch.window)
 
 
-def of_service(signals: Mapping[SignalName, Signal], objectives: Objectives) -> dict[SignalName, Signal]:
-    """slo_gap: of the latencies that were promised and measured, the largest share of its objective."""
-    promised = (
+def promised(objectives: Objectives) -> tuple[tuple[SignalName, float | None], ...]:
+    """The latencies that may be promised, each with its objective (s), None where it is not."""
+    return (
         (SignalName.TTFT_P95, objectives.ttft_p95),
         (SignalName.ITL_P95, objectives.itl_p95),
         (SignalName.E2E_P99, objectives.e2e_p99),
     )
+
+
+def of_service(signals: Mapping[SignalName, Signal], objectives: Objectives) -> dict[SignalName, Signal]:
+    """slo_gap: of the latencies that were promised and measured, the largest share of its objective."""
     gaps = [
         Reading(found.value / objective, Unit.RATIO, found.at, f"{name} ÷ objective", found.window)
-        for name, objective in promised
+        for name, objective in promised(objectives)
         if objective and isinstance(found := signals.get(name), Reading)
     ]
     return {SignalName.SLO_GAP: max(gaps, key=lambda one: one.value, default=NO_OBJECTIVE)}

@@ -61,10 +61,15 @@ def usable(signal: Signal, snapshot: Snapshot) -> Reading | None:
     return signal if isinstance(signal, Reading) and state(signal, snapshot) is not State.ABSENT else None
 
 
+def never(signal: Signal) -> bool:
+    """True where the engine or device never exports it."""
+    return isinstance(signal, Absent) and signal.for_good
+
+
 def required(snapshot: Snapshot) -> tuple[SignalName, ...]:
     """The signals no removal is allowed without; KV usage is not among them where no replica's engine exports it."""
     kv = [replica.signal(SignalName.KV_USAGE) for replica in snapshot.ready]
-    by_nature = bool(kv) and all(not isinstance(signal, Reading) and signal.for_good for signal in kv)
+    by_nature = bool(kv) and all(never(signal) for signal in kv)
     return REQUIRED[1:] if by_nature else REQUIRED
 
 

@@ -44,6 +44,11 @@ class ApiError(ClusterError):
         return self.status == 404
 
     @property
+    def forbidden(self) -> bool:
+        """Whoever asks may not."""
+        return self.status == 403
+
+    @property
     def conflict(self) -> bool:
         """It exists already, was changed in between, or another manager owns the field."""
         return self.status == 409

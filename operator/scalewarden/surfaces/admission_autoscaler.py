@@ -65,7 +65,7 @@ def _unsound(autoscaler: Autoscaler, guarded: Guarded, now: float) -> tuple[Find
     """What the rules about autoscalers find, errors first; what is only information warns nobody."""
     snapshot = Snapshot(guarded.ref.name, guarded.ref.namespace, now, guarded.target, 0, workload=USES_GPUS)
     found = judge_autoscaler(snapshot, autoscaler).findings
-    fired = [finding for finding in found if finding.fired and finding.severity is not Severity.INFO]
+    fired = [finding for finding in found if finding.accuses]
     return tuple(sorted(fired, key=lambda finding: finding.severity is not Severity.ERROR))
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from scalewarden.judgement.evaluate import AutoscalerJudgement, Evaluation
 from scalewarden.model.duration import rfc3339
-from scalewarden.model.finding import Severity, Status
+from scalewarden.model.finding import Status
 from scalewarden.model.signal import Absent
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.status import Condition, InferenceDeploymentStatus
@@ -171,6 +171,5 @@ def _autoscalers(judged: Sequence[AutoscalerJudgement]) -> Says:
 
 
 def _unsound(judged: AutoscalerJudgement) -> str:
-    told = (finding for finding in judged.findings if finding.severity is not Severity.INFO)
-    fired = [f"{finding.rule} {finding.name}" for finding in told if finding.fired]
+    fired = [f"{finding.rule} {finding.name}" for finding in judged.findings if finding.accuses]
     return f"{judged.kind}/{judged.name}: {', '.join(fired)}"

@@ -39,7 +39,6 @@ class Missing:
     replicas: int
     cause: str
     remedy: str
-    for_good: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _grouped(name: SignalName, scope: str, signals: Sequence[Signal], snapshot: 
     for cause, absents in by_cause.items():
         count = len(absents) if scope == REPLICA else 0
         advice = remedy(snapshot.engine, name, absents[0])
-        yield Missing(name, scope, count, cause, advice, all(one.for_good for one in absents))
+        yield Missing(name, scope, count, cause, advice)
 
 
 def _plain(source: str) -> str:

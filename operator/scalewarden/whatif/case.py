@@ -59,10 +59,23 @@ def case(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor) -> Case:
     A Deployment drops pods that are not ready first; a StatefulSet or LeaderWorkerSet its highest ordinals, ready
     or not. A stuck replica may be spared, so every removal is taken from those that serve.
     """
-    if snapshot.target.ordered and all(replica.ordinal is not None for replica in snapshot.ready):
-        first = snapshot.target.first_ordinal + to
-        doomed = {replica.pod for replica in snapshot.ready if (replica.ordinal or 0) >= first}
+    doomed = _doomed(snapshot, to)
+    if doomed is not None:
         victims = tuple(carried for carried in fleet.serving if carried.pod in doomed)
         return Case(snapshot, fleet, to, actor, 0, victims, bool(doomed))
     removed = max(0, len(snapshot.ready) - to)
     return Case(snapshot, fleet, to, actor, min(removed, len(fleet.serving)), (), removed > 0)
+
+
+def removes_ready(snapshot: Snapshot, to: int) -> bool:
+    """`Case.removes_ready` of a change to `to` replicas, without working out what any of them carries."""
+    doomed = _doomed(snapshot, to)
+    return len(snapshot.ready) > to if doomed is None else bool(doomed)
+
+
+def _doomed(snapshot: Snapshot, to: int) -> frozenset[str] | None:
+    """The ready pods that go, where their ordinals say; None where any may."""
+    if not snapshot.target.ordered or any(replica.ordinal is None for replica in snapshot.ready):
+        return None
+    first = snapshot.target.first_ordinal + to
+    return frozenset(replica.pod for replica in snapshot.ready if (replica.ordinal or 0) >= first)

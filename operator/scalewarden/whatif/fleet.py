@@ -7,7 +7,7 @@ from scalewarden.model.snapshot import Removed, Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.verdict import Decision
 from scalewarden.model.workload import EngineState, Replica
-from scalewarden.signals import windows
+from scalewarden.signals import trends, windows
 from scalewarden.signals.freshness import State, replica_state, required
 from scalewarden.signals.stuck import is_stuck
 from scalewarden.whatif.bound import Load
@@ -91,10 +91,7 @@ def _rise(serving: tuple[Carried, ...], snapshot: Snapshot) -> windows.Trend | N
     """The trend of the summed KV load where it counts: over enough data and beyond its own noise."""
     sized = all(carried.capacity for carried in serving)
     parts = [_load_series(carried, snapshot, sized) for carried in serving]
-    found = windows.trend(windows.total([part for part in parts if part]))
-    if found is None or not found.significant:
-        return None
-    return found if found.seconds >= snapshot.thresholds["risingSpan"] else None
+    return trends.rising(windows.total([part for part in parts if part]), snapshot.thresholds)
 
 
 def _load_series(carried: Carried, snapshot: Snapshot, in_tokens: bool) -> tuple[Point, ...]:

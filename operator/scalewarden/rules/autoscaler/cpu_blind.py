@@ -55,12 +55,13 @@ def _judge(autoscaler: Autoscaler, snapshot: Snapshot) -> Finding:
         known = RULE.unknown if gpus is None else RULE.clear
         what = "it is not known whether its target uses GPUs" if gpus is None else "its target uses no GPU"
         return known(f"{name} follows CPU, and {what}", autoscaler=name)
-    cpu, limit = _cpu(metric, snapshot), _at_limit(snapshot)
+    cpu = _cpu(metric, snapshot)
     if cpu is None:
         return RULE.unknown(f"{name} follows CPU, and neither its status nor a source tells it", autoscaler=name)
     said = f"{name} reads a CPU of {cpu.value:.0%} (target {cpu.threshold or 0.0:.0%})"
     if cpu.threshold is None or cpu.value >= cpu.threshold:
         return RULE.clear(said, cpu, autoscaler=name)
+    limit = _at_limit(snapshot)
     if limit.holds:
         return RULE.fired(f"{said} while {limit.what}", cpu, *limit.evidence, autoscaler=name)
     known = RULE.unknown if limit.holds is None else RULE.clear

@@ -15,11 +15,11 @@ References: published cold starts of vLLM take 81 to 392 s; the rules for trends
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.rules import conditions, look, trends
+from scalewarden.rules import conditions, look
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
-from scalewarden.signals import windows
+from scalewarden.signals import trends, windows
 
 RULE = Rule(
     code="KVC203",

@@ -38,11 +38,12 @@ RULE = Rule(
 
 def check(snapshot: Snapshot) -> Finding:
     """Inside the dwell first: that is what the what-if holds."""
-    one = removal.asked(snapshot)
-    if one is None:
+    wanted = removal.asked(snapshot)
+    if wanted is None:
         return RULE.clear("nobody asks for fewer replicas")
-    if not one.removes_ready:
+    if not wanted.removes_ready:
         return RULE.clear("no replica that serves would go")
+    one = wanted.case()
     held = trust.transition(one)
     newest = max((r.ready_since for r in snapshot.ready if r.ready_since is not None), default=None)
     if newest is not None and held.decision is Decision.HOLD:

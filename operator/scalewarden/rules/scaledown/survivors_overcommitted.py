@@ -12,13 +12,11 @@ References: interpretation of low utilization in LLM inference; llm-d Workload V
 """
 
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
-from scalewarden.model.intent import Actor
 from scalewarden.model.signal import Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, Test, TestResult
+from scalewarden.rules import removal
 from scalewarden.rules.rule import Rule
-from scalewarden.whatif.case import case
-from scalewarden.whatif.fleet import fleet
 from scalewarden.whatif.latency import LATENCY_TESTS
 from scalewarden.whatif.pressure import LOAD_TESTS
 
@@ -44,9 +42,7 @@ SECONDS = {Test.INTER_TOKEN_LATENCY, Test.TIME_TO_FIRST_TOKEN, Test.END_TO_END_L
 
 def check(snapshot: Snapshot) -> Finding:
     """Run the load and latency tests for the snapshot's intent, or for one removal."""
-    to = snapshot.intent.to if snapshot.intent else max(0, snapshot.replicas_desired - 1)
-    actor = snapshot.intent.actor if snapshot.intent else Actor.AUTOSCALER
-    one = case(snapshot, fleet(snapshot), to, actor)
+    one = removal.explained(snapshot).case()
     if one.s < 1 or not one.removes_ready:
         return RULE.clear("no replica that serves would hand its load to another")
     results = [result for test in (*LOAD_TESTS, *LATENCY_TESTS) if (result := test(one)).skipped is None]

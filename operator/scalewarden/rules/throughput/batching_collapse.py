@@ -46,13 +46,15 @@ def check(snapshot: Snapshot) -> Finding:
 
 def _collapsed(replica: Replica, snapshot: Snapshot) -> Condition:
     small = _small_batch(replica, snapshot)
+    if small.holds is False:
+        return small
     work = [conditions.queue_stands(replica, snapshot), conditions.kv_full(replica, snapshot)]
-    if small.holds and conditions.any_of(work):
+    pressed = conditions.any_of(work)
+    if small.holds and pressed:
         why = conditions.first(work, True)
         return Condition(True, f"{small.what} while {why.what}", (*small.evidence, *why.evidence))
-    idle = conditions.any_of(work)
-    if small.holds is False or idle is not False:
-        return small if small.holds is not True else conditions.first(work, None)
+    if pressed is not False:
+        return conditions.first(work, None) if small.holds else small
     return Condition(False, f"no queue stands on {replica.pod} and its KV cache has room", work[1].evidence)
 
 

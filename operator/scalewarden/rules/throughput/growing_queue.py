@@ -17,11 +17,11 @@ from collections.abc import Callable
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Reading, SignalName, Unit
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.rules import conditions, look, trends
+from scalewarden.rules import conditions, look
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
-from scalewarden.signals import windows
+from scalewarden.signals import trends, windows
 
 RULE = Rule(
     code="THR302",
@@ -69,7 +69,7 @@ def _queues(snapshot: Snapshot, seconds: float, see: Callable[..., Look]) -> lis
 
 def _rising(snapshot: Snapshot, queues: list[Look]) -> Condition:
     limits = snapshot.thresholds
-    together = trends.together(queues)
+    together = look.together(queues)
     found = trends.rising(together, limits)
     if found is None:
         return Condition(False, "no trend")

@@ -46,7 +46,7 @@ def check(snapshot: Snapshot) -> Finding:
 
 def _bound(replica: Replica, snapshot: Snapshot) -> Condition:
     """All four, or the first that is shown not to hold."""
-    found = [needed(replica, snapshot) for needed in NEEDED]
+    found = conditions.until_denied(needed(replica, snapshot) for needed in NEEDED)
     if unmet := conditions.unmet(found):
         return unmet
     queue, _, _, prompts = found

@@ -19,11 +19,11 @@ from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Seve
 from scalewarden.model.signal import Point, SignalName, Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.thresholds import Thresholds
-from scalewarden.rules import look, trends
+from scalewarden.rules import look
 from scalewarden.rules.conditions import Condition
 from scalewarden.rules.look import Look
 from scalewarden.rules.rule import Rule
-from scalewarden.signals import windows
+from scalewarden.signals import trends, windows
 from scalewarden.signals.engines import LATE
 from scalewarden.signals.windows import Trend
 
@@ -50,15 +50,15 @@ def check(snapshot: Snapshot) -> Finding:
     )
     if obstacle := look.obstacle(snapshot, [*queues, *batches, *rates], len(live)):
         return RULE.unknown(obstacle)
-    in_flight = trends.together([*queues, *batches])
+    in_flight = look.together([*queues, *batches])
     if trends.long_enough(in_flight, snapshot.thresholds) is None:
         return RULE.unknown(f"requests in flight are known over only {_seconds(in_flight):.0f} s on every replica")
-    growth = _piling_up(trends.together(queues), in_flight, snapshot.thresholds)
+    growth = _piling_up(look.together(queues), in_flight, snapshot.thresholds)
     if not growth.holds:
         return RULE.clear(growth.what, *growth.evidence)
     if any(seen.reading and seen.reading.source in LATE for seen in rates):
         return RULE.unknown(f"{growth.what}, and generated tokens are counted only when an answer ends")
-    return _judge(trends.together(rates), growth, snapshot.thresholds)
+    return _judge(look.together(rates), growth, snapshot.thresholds)
 
 
 def _series(snapshot: Snapshot, name: SignalName) -> list[Look]:

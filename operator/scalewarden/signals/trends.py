@@ -1,11 +1,10 @@
-"""Trends as the rules count them: over enough data and beyond their own noise, as in the what-if."""
+"""Trends as the rules and the what-if count them: over enough data and beyond their own noise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 from scalewarden.model.signal import Point
 from scalewarden.model.thresholds import Thresholds
-from scalewarden.rules.look import Look
 from scalewarden.signals import windows
 from scalewarden.signals.windows import Trend
 
@@ -20,11 +19,6 @@ def long_enough(points: Sequence[Point], limits: Thresholds) -> Trend | None:
     """The trend, rising or not, where the data span `risingSpan`."""
     found = windows.trend(points)
     return found if found and found.seconds >= limits["risingSpan"] else None
-
-
-def together(looks: Iterable[Look]) -> tuple[Point, ...]:
-    """The sum over all looks that read something, from where all of them have a value."""
-    return windows.total([seen.span.points for seen in looks if seen.reading])
 
 
 def fitted_end(points: Sequence[Point], found: Trend) -> float:
