@@ -6,12 +6,16 @@ proven.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 from scalewarden.model.signal import Point, Reading
 from scalewarden.model.thresholds import Thresholds
+
+_instant = attrgetter("at")
 
 
 def rounded(value: float) -> float:
@@ -75,8 +79,8 @@ def _suffices(points: Sequence[Point], seconds: float, thresholds: Thresholds) -
 
 
 def since(series: Sequence[Point], start: float) -> tuple[Point, ...]:
-    """The points at or after `start` (unix seconds)."""
-    return tuple(point for point in series if point.at >= start)
+    """The points at or after `start` (unix seconds) of a series in its order."""
+    return tuple(series[bisect_left(series, start, key=_instant) :])
 
 
 def mean(points: Iterable[Point]) -> float | None:
