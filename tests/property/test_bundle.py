@@ -292,7 +292,6 @@ QUERY = (3, ("spec", "triggers", 0, "metadata", "query"))
 @settings(
     max_examples=25,
     phases=[Phase.explicit, Phase.generate],
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_no_secret_is_in_a_bundle_and_its_verdict_is_the_same(case: Planted) -> None:

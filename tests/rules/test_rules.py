@@ -82,7 +82,7 @@ def test_every_status_has_a_case(rule: Rule, check: Check) -> None:
     assert {case.status for case in cases(rule.code, HERE / module(check))} == set(STATUS.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(snapshot=snapshots())
 def test_any_service_gets_one_sentence_from_every_rule(snapshot: Snapshot) -> None:
     for rule, check in catalogue.RULES:

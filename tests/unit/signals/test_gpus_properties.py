@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scalewarden.model.signal import Absent, Reading, Signal, SignalName, Unit
@@ -58,7 +58,6 @@ def read(scrapes: Sequence[Scrape]) -> list[Mapping[SignalName, Signal]]:
 
 
 @given(windows())
-@settings(deadline=None)
 def test_fractions_and_bytes_stay_what_they_are(drawn: tuple[ExporterTable, list[Scrape]]):
     for signals in read(drawn[1]):
         for name, signal in signals.items():
@@ -73,7 +72,6 @@ def test_fractions_and_bytes_stay_what_they_are(drawn: tuple[ExporterTable, list
 
 
 @given(windows(), st.integers())
-@settings(deadline=None)
 def test_order_and_repeats_do_not_matter(drawn: tuple[ExporterTable, list[Scrape]], seed: int):
     _, scrapes = drawn
     dice = random.Random(seed)

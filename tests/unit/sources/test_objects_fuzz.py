@@ -99,7 +99,7 @@ def recordings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(recordings())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_recording_breaks_the_loader(tmp_path: Path, content: dict[str, Any]):
     (tmp_path / "recording.yaml").write_text(yaml.safe_dump(content))
     try:
