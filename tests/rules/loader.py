@@ -30,12 +30,12 @@ from scalewarden.model.autoscaler import (
     Select,
     TargetType,
 )
-from scalewarden.model.baseline import Bucket, Learned
+from scalewarden.model.baseline import Bucket, Learned, LowerSize
 from scalewarden.model.finding import Severity, Status
 from scalewarden.model.fingerprint import Fingerprint
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, Point, SignalName
-from scalewarden.model.snapshot import History, Removed, Snapshot
+from scalewarden.model.snapshot import History, Removed, ScaleUp, Snapshot
 from scalewarden.model.topology import Interconnect, Link
 from scalewarden.model.workload import Engine, Gpu, Replica, Workload
 from tests import builders as build
@@ -85,9 +85,10 @@ def snapshot(given: Described) -> Snapshot:
         more["engine"] = Engine(more["engine"])
     if "objectives" in more:
         more["objectives"] = Objectives(**more["objectives"])
-    if "learned" in more:
-        batches = tuple(Bucket(at=build.AT, **bucket) for bucket in more.pop("learned"))
-        more["learned"] = Learned(Fingerprint(), build.AT, batches=batches)
+    if "learned" in more or "lower" in more:
+        batches = tuple(Bucket(at=build.AT, **bucket) for bucket in more.pop("learned", ()))
+        lower = LowerSize(at=build.AT - 86400, **more.pop("lower")) if "lower" in more else None
+        more["learned"] = Learned(Fingerprint(), build.AT, batches=batches, lower=lower)
     if "link" in more:
         more["interconnect"] = Interconnect(Link(more["link"]), f"as the case says, {more.pop('link')}")
     if "intent" in more:
@@ -95,12 +96,17 @@ def snapshot(given: Described) -> Snapshot:
         more["intent"] = build.intent(asked.pop("from"), asked.pop("to"), **asked)
     if "service" in more:
         more["service"] = {name: _signal(name, value, {}) for name, value in more["service"].items()}
-    if "removed" in more:
-        gone = [one for described in more.pop("removed") for one in _removed(described)]
-        more["history"] = History(since=build.AT - 3600, removed=tuple(gone))
-    if "safe_count" in more:
-        more["history"] = History(build.AT - 3600, safe_counts=(Point(build.AT, more.pop("safe_count")),))
+    if remembered := {name: more.pop(name) for name in ("removed", "scale_up", "safe_count") if name in more}:
+        more["history"] = _history(**remembered)
     return build.snapshot(replicas, autoscalers=autoscalers, **more)
+
+
+def _history(removed: Any = (), scale_up: Any = None, safe_count: Any = None) -> History:
+    gone = [one for described in removed for one in _removed(described)]
+    safe = () if safe_count is None else (Point(build.AT, safe_count),)
+    seen = {"tokens_before": None, "waiting_before": None, **(scale_up or {})}
+    known = ScaleUp(build.AT - seen.pop("ago"), seen.pop("from"), **seen) if scale_up else None
+    return History(build.AT - 3600, safe_counts=safe, removed=tuple(gone), scale_up=known)
 
 
 def _removed(described: Described) -> Iterator[Removed]:

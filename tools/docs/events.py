@@ -37,6 +37,9 @@ TOLD: Mapping[EventReason, Told] = {
         _AUTOSCALER, "an autoscaler that a rule fires on is written (guard), or is found (operator)"
     ),
     EventReason.AUTOSCALER_SOUND: Told(_AUTOSCALER, "the last such rule is clear again"),
+    EventReason.INEFFECTIVE_SCALE_UP: Told(
+        _AUTOSCALER, "ASC605 fires: five minutes after its replicas are ready, tokens/s of all have not risen"
+    ),
     EventReason.DIAGNOSIS_CHANGED: Told(
         _SERVICE, "the regime is another one; Warning unless it is Healthy, Idle or Underloaded"
     ),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import Frontier
+from scalewarden.judgement.remember_scale_up import most_ready, scale_up
 from scalewarden.judgement.safe_count import safe_now
 from scalewarden.model.intent import Actor
 from scalewarden.model.signal import Point
@@ -30,6 +31,8 @@ def remember(judge: Judge, found: Frontier | None) -> History:
         missing_since=_missing_since(snapshot, before, good),
         signals_good_since=(before.signals_good_since or snapshot.at) if good else None,
         stuck_since=(before.stuck_since or snapshot.at) if judge.fleet.stuck else None,
+        most_ready=most_ready(snapshot, before),
+        scale_up=scale_up(snapshot, before),
     )
 
 

@@ -7,6 +7,7 @@ most `LARGEST` bytes of JSON.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -92,13 +93,29 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class LowerSize:
+    """What a full replica gave at a lower tensor-parallel size, before the service was made as it is now.
+
+    parallel: that size. at: newest sample. tps: tokens/s per GPU while requests waited. input and output: mean tokens
+    of a request at the time.
+    """
+
+    parallel: int
+    at: float
+    tps: float
+    input: float | None = None
+    output: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """since: when learning began. updated: when samples were last taken, None before the first time.
 
     changed_at: when the service was last seen to have another make, None where it never was. saturated: tokens/s of a
     replica while requests waited throughout, oldest first. calm: per day the highest tokens/s of a replica while none
     waited, at the instant it was seen. itl: inter-token latency over running requests. batches: tokens/s per GPU by
-    running requests, ascending. cold_starts: those of the newest replicas, oldest first.
+    running requests, ascending. cold_starts: those of the newest replicas, oldest first. lower: what was learned at
+    a lower tensor-parallel size, None where there was none.
     """
 
     fingerprint: Fingerprint
@@ -110,6 +127,7 @@ class Learned:
     itl: Line | None = None
     batches: tuple[Bucket, ...] = ()
     cold_starts: tuple[ColdStart, ...] = ()
+    lower: LowerSize | None = None
 
     def of(self, now: Fingerprint, at: float) -> "Learned":
         """What still holds for a service that is made like `now` at `at`: a reset forgets all, a change all but how
@@ -120,7 +138,28 @@ class Learned:
         if self.fingerprint.resets(now):
             return Learned(now, since)
         kept = replace(now, reset=now.reset or self.fingerprint.reset)
-        return Learned(kept, since, changed_at=since, cold_starts=self.cold_starts)
+        return Learned(kept, since, changed_at=since, cold_starts=self.cold_starts, lower=self._lower(now))
+
+    def _lower(self, now: Fingerprint) -> LowerSize | None:
+        """What is still to be compared with once the service is made like `now`: the same engine and GPUs, split over
+        fewer of them."""
+        was = self.fingerprint
+        same = (was.engine, was.image, was.products, was.mig_profile) == (
+            now.engine, now.image, now.products or was.products, now.mig_profile
+        )  # fmt: skip
+        if not same or now.parallel is None:
+            return None
+        mine = self._own_speed()
+        found = [one for one in (mine, self.lower) if one is not None and one.parallel < now.parallel]
+        return max(found, key=lambda one: one.tps, default=None)
+
+    def _own_speed(self) -> LowerSize | None:
+        """Per GPU while full: the median of the saturated samples, with the request sizes of the fullest bucket."""
+        gpus, parallel, fullest = self.fingerprint.gpus, self.fingerprint.parallel or 1, self.batches[-1:]
+        if not gpus or not self.saturated or not fullest:
+            return None
+        speed = median(point.value for point in self.saturated) / gpus
+        return LowerSize(parallel, self.saturated[-1].at, round(speed, 1), fullest[0].input, fullest[0].output)
 
     @property
     def slowest_start(self) -> float | None:

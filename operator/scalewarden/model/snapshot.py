@@ -35,6 +35,21 @@ class DenyMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """Replicas that were added: `from_` → `to` ready ones, the last of them ready at `at` (unix seconds).
+
+    tokens_before: mean tokens/s of all replicas before it; waiting_before: the longest queue then (requests); None
+    where they were not known.
+    """
+
+    at: float
+    from_: int
+    to: int
+    tokens_before: float | None
+    waiting_before: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What earlier evaluations leave behind, all times in unix seconds.
 
@@ -44,6 +59,7 @@ class History:
     ready count fell. last_deny: the floor that was last refused on evidence, kept while signals are missing.
     missing_since / stuck_since: when that state began, None while it does not hold.
     signals_good_since: since when required signals have been good, None while they are not.
+    most_ready: the most replicas that served since the desired count last fell. scale_up: the newest one.
     """
 
     since: float
@@ -55,6 +71,8 @@ class History:
     missing_since: float | None = None
     signals_good_since: float | None = None
     stuck_since: float | None = None
+    most_ready: int | None = None
+    scale_up: ScaleUp | None = None
 
 
 @dataclass(frozen=True, slots=True)

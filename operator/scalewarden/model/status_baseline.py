@@ -78,6 +78,16 @@ class ColdStartStatus(StatusModel):
     pod: str | None = Field(None, description="Name of the pod.")
 
 
+class LowerSizeStatus(StatusModel):
+    """What a full replica gave at a lower tensor-parallel size."""
+
+    parallel: int = Field(description="That tensor-parallel size.")
+    at: UnixSeconds = Field(description="Newest sample, in unix seconds.")
+    tps: float = Field(description="Generated tokens/s per GPU while requests waited.")
+    input: float | None = Field(None, description="Mean input tokens of a request at the time.")
+    output: float | None = Field(None, description="Mean output tokens of a request at the time.")
+
+
 class BaselineStatus(StatusModel):
     """What was learned of the service from its own past."""
 
@@ -93,3 +103,4 @@ class BaselineStatus(StatusModel):
     itl: LineStatus | None = Field(None, description="Inter-token latency over running requests.")
     batches: tuple[BucketStatus, ...] = Field((), description="Tokens/s per GPU by running requests.")
     cold_starts: tuple[ColdStartStatus, ...] = Field((), description="The newest starts of replicas.")
+    lower: LowerSizeStatus | None = Field(None, description="Speed at a lower tensor-parallel size, if there was one.")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import log2
 
-from scalewarden.model.baseline import Bucket
+from scalewarden.model.baseline import Bucket, LowerSize
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
@@ -55,7 +55,21 @@ def _at_this_batch(replica: Replica, snapshot: Snapshot) -> Expected | None:
     return Expected(gpus * max(0.0, bucket.tps - bucket.deviation), f"usual with about {bucket.running} running")
 
 
-def _alike(bucket: Bucket, replica: Replica, snapshot: Snapshot) -> bool:
+def at_lower_size(replica: Replica, snapshot: Snapshot) -> Expected | None:
+    """Tokens/s per GPU that a full replica gave at a lower tensor-parallel size, declared or learned.
+
+    What is declared is taken as the figure of a size that pays; what a slice gives is no figure for GPUs.
+    """
+    gpus, declared = snapshot.workload.gpus_per_replica, not snapshot.sustainable_learned
+    if snapshot.sustainable_tps and declared and gpus and not meters.on_mig(replica, snapshot):
+        return Expected(snapshot.sustainable_tps / gpus, "that are declared")
+    lower, size = snapshot.learned.lower if snapshot.learned else None, snapshot.workload.tensor_parallel_size
+    if lower is None or size is None or lower.parallel >= size or not _alike(lower, replica, snapshot):
+        return None
+    return Expected(lower.tps, f"that it gave split over {lower.parallel}")
+
+
+def _alike(bucket: Bucket | LowerSize, replica: Replica, snapshot: Snapshot) -> bool:
     """Requests of then and now are of like size: speeds differ many times with their lengths."""
     most = snapshot.thresholds["requestsAlike"]
     sizes = (

@@ -3,6 +3,7 @@
 from scalewarden.rules.autoscaler import (
     cpu_blind,
     cpu_scaled_gpu_workload,
+    ineffective_scale_up,
     metric_that_never_falls,
     missing_data_reads_as_idle,
     no_scale_down_behavior,
@@ -35,7 +36,7 @@ from scalewarden.rules.throughput import (
     stuck_replica,
     throughput_plateau,
 )
-from scalewarden.rules.topology import communication_bound, slice_throughput_normalised
+from scalewarden.rules.topology import communication_bound, over_sharding, slice_throughput_normalised
 from scalewarden.rules.utilization import (
     busy_without_throughput,
     genuinely_idle,
@@ -64,6 +65,7 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (throughput_plateau.RULE, throughput_plateau.check),
     (prefill_bound.RULE, prefill_bound.check),
     (stuck_replica.RULE, stuck_replica.check),
+    (over_sharding.RULE, over_sharding.check),
     (communication_bound.RULE, communication_bound.check),
     (slice_throughput_normalised.RULE, slice_throughput_normalised.check),
     (survivors_overcommitted.RULE, survivors_overcommitted.check),
@@ -76,6 +78,7 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (utilization_target.RULE, utilization_target.check),
     (metric_that_never_falls.RULE, metric_that_never_falls.check),
     (no_scale_down_behavior.RULE, no_scale_down_behavior.check),
+    (ineffective_scale_up.RULE, ineffective_scale_up.check),
     (cpu_blind.RULE, cpu_blind.check),
     (unit_mismatch.RULE, unit_mismatch.check),
     (missing_data_reads_as_idle.RULE, missing_data_reads_as_idle.check),

@@ -13,6 +13,7 @@ from scalewarden.model.baseline import (
     ColdStart,
     Learned,
     Line,
+    LowerSize,
 )
 from scalewarden.model.fingerprint import MOST_PRODUCTS, Fingerprint, short
 from scalewarden.model.signal import Point
@@ -23,6 +24,7 @@ from scalewarden.model.status_baseline import (
     ColdStartStatus,
     FingerprintStatus,
     LineStatus,
+    LowerSizeStatus,
     SaturatedStatus,
 )
 from scalewarden.model.thresholds import Thresholds
@@ -46,6 +48,7 @@ def baseline_status(learned: Learned, at: float, limits: Thresholds) -> Baseline
             ColdStartStatus(created_at=int(start.created_at), seconds=start.seconds, pod=start.pod)
             for start in learned.cold_starts
         ),
+        lower=LowerSizeStatus.model_validate(asdict(learned.lower)) if learned.lower else None,
     )
 
 
@@ -74,6 +77,7 @@ def learned_of(status: BaselineStatus | None, now: float) -> Learned | None:
         itl=_line(status.itl, now),
         batches=_batches(status.batches, now),
         cold_starts=_starts(status.cold_starts, now),
+        lower=_lower(status.lower, now),
     )
 
 
@@ -124,3 +128,9 @@ def _starts(some: tuple[ColdStartStatus, ...], now: float) -> tuple[ColdStart, .
         if 0 <= one.created_at <= now and _positive(one.seconds)
     ]
     return tuple(sorted(found)[-MOST_STARTS:])
+
+
+def _lower(one: LowerSizeStatus | None, now: float) -> LowerSize | None:
+    if one is None or not 0 <= one.at <= now or not _positive(one.parallel, one.tps, one.input, one.output):
+        return None
+    return LowerSize(**{**one.model_dump(), "at": float(one.at)})

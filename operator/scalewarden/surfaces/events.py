@@ -14,6 +14,7 @@ from scalewarden.model.diagnosis import Regime
 from scalewarden.model.finding import Severity, Status
 from scalewarden.model.status import AutoscalerStatus, FenceStatus, FindingStatus, InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason
+from scalewarden.rules.autoscaler import ineffective_scale_up
 from scalewarden.rules.catalogue import RULES
 from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.refusal import one_line
@@ -29,6 +30,7 @@ class EventReason(StrEnum):
     SCALE_DOWN_WARNED = "ScaleDownWarned"
     AUTOSCALER_UNSOUND = "AutoscalerUnsound"
     AUTOSCALER_SOUND = "AutoscalerSound"
+    INEFFECTIVE_SCALE_UP = "IneffectiveScaleUp"
     DIAGNOSIS_CHANGED = "DiagnosisChanged"
     SIGNALS_STALE = "SignalsStale"
     SIGNALS_RECOVERED = "SignalsRecovered"
@@ -56,6 +58,7 @@ MEANING: dict[EventReason, tuple[str, str]] = {
     EventReason.SCALE_DOWN_WARNED: ("Warning", "A decrease passed with a warning."),
     EventReason.AUTOSCALER_UNSOUND: ("Warning", "An autoscaler of the target reads a metric that misleads it."),
     EventReason.AUTOSCALER_SOUND: ("Normal", "An autoscaler that was unsound no longer is."),
+    EventReason.INEFFECTIVE_SCALE_UP: ("Warning", "An autoscaler added replicas that added no tokens."),
     EventReason.DIAGNOSIS_CHANGED: ("Normal or Warning", "Something else bounds the service now."),
     EventReason.SIGNALS_STALE: ("Warning", "Required signals are stale or missing."),
     EventReason.SIGNALS_RECOVERED: ("Normal", "Required signals are fresh again."),
@@ -152,7 +155,9 @@ def _autoscalers(
         for finding in fresh:
             remedy = REMEDIES.get(finding.rule, "")
             text = f"{finding.rule} {finding.name or ''}: {finding.message or name}. {remedy}"
-            yield from _about_both(EventReason.AUTOSCALER_UNSOUND, text, name, about, finding.rule, warning=True)
+            measured = finding.rule == ineffective_scale_up.RULE.code
+            reason = EventReason.INEFFECTIVE_SCALE_UP if measured else EventReason.AUTOSCALER_UNSOUND
+            yield from _about_both(reason, text, name, about, finding.rule, warning=True)
     for name in was.keys() - now.keys():
         if name in there:
             yield from _about_both(EventReason.AUTOSCALER_SOUND, f"{name} is sound", name, about, "")

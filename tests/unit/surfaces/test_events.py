@@ -52,6 +52,14 @@ def test_the_same_status_tells_nothing() -> None:
         assert not told(status, status)
 
 
+def test_a_scale_up_without_tokens_has_a_reason_of_its_own() -> None:
+    found = told(with_autoscaler("ASC601"), with_autoscaler("ASC601", "ASC605"))
+    assert {(notice.reason, notice.regarding) for notice in found} == {
+        ("IneffectiveScaleUp", SERVICE),
+        ("IneffectiveScaleUp", HPA),
+    }
+
+
 def test_a_new_regime_is_told_with_where_it_came_from_and_what_to_do() -> None:
     (notice,) = told(with_regime("Healthy"), with_regime("KVCacheBound"))
     assert notice.reason == "DiagnosisChanged" and notice.warning and notice.regarding == SERVICE
