@@ -15,6 +15,7 @@ PAGES = (
     ("Custom resources", "crd.md", "every field"),
     ("Command line", "cli.md", "every command and option"),
     ("JSON of `evaluate`", "evaluate.schema.json", "schema of `scalewarden evaluate -o json`"),
+    ("JSON of `what-if`", "what-if.schema.json", "schema of `scalewarden what-if -o json`"),
     ("Metrics", "metrics.md", "what operator and guard export about themselves"),
     ("Helm chart", "../../charts/scalewarden/README.md", "what it installs, and its values"),
 )

@@ -17,6 +17,7 @@ from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
 from scalewarden.model.duration import unix_seconds
+from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import DenyMemory, History
 from scalewarden.model.status import InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason, Test
@@ -172,6 +173,19 @@ def remembered(before: InferenceDeploymentStatus, now: float) -> History:
     Safe counts are not invented: until the record spans the stabilization window, removals are held.
     """
     return History(since=now, last_deny=_last_deny(before, now))
+
+
+OLD = 180.0
+"""A status older than this (s) says nothing of now: an operator that runs refreshes it at least once a minute."""
+
+
+def as_judged(status: InferenceDeploymentStatus, now: float, stabilization: float) -> History | None:
+    """What the operator's status says of the stabilization window (s) up to `now`; None where it is old or empty."""
+    written = status.last_evaluation_time
+    if written is None or status.safe_replicas is None or now - unix_seconds(written) > OLD:
+        return None
+    safe = (Point(now - 1.0, float(status.safe_replicas)),)
+    return History(since=now - stabilization - 1.0, safe_counts=safe, last_deny=_last_deny(status, now))
 
 
 def _last_deny(before: InferenceDeploymentStatus, now: float) -> DenyMemory | None:

@@ -34,7 +34,16 @@ ScaleTo = Annotated[
 Who = Annotated[Actor | None, typer.Option(help="Who asks; the recorded intent's actor, else autoscaler, by default.")]
 
 
-def evaluate(folder: Folder, scale_to: ScaleTo = None, actor: Who = None, output: Output = Format.TEXT) -> None:
+Long = Annotated[bool, typer.Option("--long", help="Also every rule, and every number with age, line and source.")]
+
+
+def evaluate(
+    folder: Folder,
+    scale_to: ScaleTo = None,
+    actor: Who = None,
+    output: Output = Format.TEXT,
+    long: Long = False,
+) -> None:
     """Judge a recording offline: is it safe to remove replicas?
 
     Exits with 0 for Allow, 1 for Deny, 3 for Hold, 2 for bad input.
@@ -43,7 +52,7 @@ def evaluate(folder: Folder, scale_to: ScaleTo = None, actor: Who = None, output
     if output is Format.JSON:
         typer.echo(to_json(evaluation))
     else:
-        show(chain_of(evaluation), console())
+        show(chain_of(evaluation, long=long), console())
     raise typer.Exit(EXIT_CODES[evaluation.verdict.decision])
 
 

@@ -15,6 +15,7 @@ BAD_INPUT = 2
 SUMMARIES = {
     "evaluate": "Judge a recording offline: is it safe to remove replicas?",
     "explain": "Show why a live service may or may not be scaled down.",
+    "what-if": "Predict what fewer replicas would do; which count is safe.",
     "doctor": "Say what brings each missing signal; test the fence.",
     "record": "Record a live service: a support bundle without secrets.",
     "release": "Break the glass: lift refusals for a while, on the record.",
@@ -27,10 +28,17 @@ SUMMARIES = {
 """Every command in the order of `--help`; each is the function of its name in the module of its name."""
 
 
+def module(name: str) -> str:
+    """The module of a command, and the function in it: `what-if` is no name in Python."""
+    return name.replace("-", "_")
+
+
 class Commands(LazyGroup):
     """The commands of `SUMMARIES`, imported when they are used."""
 
-    lazy: ClassVar = {name: LazyCommand(f"scalewarden.cli.{name}", name, said) for name, said in SUMMARIES.items()}
+    lazy: ClassVar = {
+        name: LazyCommand(f"scalewarden.cli.{module(name)}", module(name), said) for name, said in SUMMARIES.items()
+    }
 
 
 app = typer.Typer(

@@ -1,6 +1,7 @@
 """The only place that answers: may this replica count become that one?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scalewarden.judgement.assess import Results, assess, worst
 from scalewarden.judgement.safe_count import is_short, safe_count, stabilization
@@ -9,9 +10,9 @@ from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.verdict import Decision, Prediction, Reason, Test, TestResult, Verdict
+from scalewarden.model.verdict import Decision, Prediction, Reason, Test, TestResult, Uncertainty, Verdict
 from scalewarden.signals.freshness import State
-from scalewarden.whatif import predict
+from scalewarden.whatif import latency, predict, uncertainty
 from scalewarden.whatif.case import Case, case
 from scalewarden.whatif.fleet import Carried, Fleet, fleet
 
@@ -40,6 +41,13 @@ class Judge:
 
     def decide(self, intent: Intent) -> Verdict:
         """The verdict for one intent."""
+        found = self.answer(intent)
+        if found.reason in (Reason.NOT_A_DECREASE, Reason.BREAK_GLASS):
+            return found
+        return replace(found, predicted=self.prediction(intent.to, intent.actor))
+
+    def answer(self, intent: Intent) -> Verdict:
+        """The verdict without its predicted numbers, which take a look at every sample."""
         if not intent.is_decrease:
             return self._passes(intent, Reason.NOT_A_DECREASE, "not a decrease: never refused")
         if self.glass_broken:
@@ -53,7 +61,6 @@ class Judge:
             binding_test=binding.test if binding else None,
             message=self._message(intent, decision, binding),
             safe_replicas=self.safe_replicas(intent.to),
-            predicted=self.prediction(intent.to, intent.actor),
             tests=_binding_first(results, binding),
             expires_at=self._expires_at(decision, binding),
             named=self.named,
@@ -108,11 +115,20 @@ class Judge:
         if one.s < 1:
             return Prediction()
         waits = predict.waiting_total(one) != 0
+        itl, itl_range = latency.itl_predicted(one)
         return Prediction(
             predict.kv_cache_usage(one),
             predict.waiting_per_replica(one),
             predict.concurrency(one),
             None if waits else predict.throughput(one),
+            itl,
+            Uncertainty(
+                uncertainty.kv_cache_usage(one),
+                uncertainty.waiting_per_replica(one),
+                uncertainty.concurrency(one),
+                uncertainty.throughput(one),
+                itl_range,
+            ),
         )
 
     def _case(self, to: int, actor: Actor) -> Case:

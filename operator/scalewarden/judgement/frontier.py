@@ -68,7 +68,7 @@ def frontier(judge: Judge) -> Frontier | None:
 def _first_refused(judge: Judge, desired: int, level: Decision) -> tuple[int, Verdict] | None:
     """The largest lower count whose verdict is `level` or worse and has not lapsed, with that verdict."""
     for to in range(desired - 1, -1, -1):
-        verdict = judge.decide(Intent(desired, to, Actor.AUTOSCALER))
+        verdict = judge.answer(Intent(desired, to, Actor.AUTOSCALER))
         lapsed = verdict.expires_at is not None and verdict.expires_at <= judge.snapshot.at
         if verdict.decision.level >= level.level and not lapsed:
             return to, verdict

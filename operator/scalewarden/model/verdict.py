@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Decision(StrEnum):
@@ -85,17 +86,41 @@ class TestResult:
     expires_at: float | None = None
 
 
+class Range(NamedTuple):
+    """Between what a predicted number lies, in the number's own unit."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """The range of each prediction; None where the number is not predicted or nothing is known of its spread.
+
+    What each range is made of is told in docs/concepts/the-what-if.md. A verdict rests on the predicted numbers alone.
+    """
+
+    kv_cache_usage: Range | None = None
+    waiting_per_replica: Range | None = None
+    concurrency: Range | None = None
+    throughput: Range | None = None
+    inter_token_latency: Range | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What the replicas that stay would carry; None where it could not be predicted.
 
-    kv_cache_usage, concurrency and throughput are fractions; waiting_per_replica is in requests.
+    kv_cache_usage, concurrency and throughput are fractions; waiting_per_replica is in requests; inter_token_latency
+    is the p95 in seconds.
     """
 
     kv_cache_usage: float | None = None
     waiting_per_replica: float | None = None
     concurrency: float | None = None
     throughput: float | None = None
+    inter_token_latency: float | None = None
+    uncertainty: Uncertainty = Uncertainty()
 
 
 @dataclass(frozen=True, slots=True)

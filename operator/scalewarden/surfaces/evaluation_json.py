@@ -1,6 +1,7 @@
 """An evaluation as the JSON document of `scalewarden evaluate -o json`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.duration import rfc3339
@@ -19,6 +20,7 @@ from scalewarden.surfaces.evaluation_json_models import (
     PredictionDocument,
     ReplicaCounts,
     SignalDocument,
+    UncertaintyDocument,
     VerdictDocument,
 )
 
@@ -40,7 +42,7 @@ def document(evaluation: Evaluation) -> EvaluationDocument:
         ),
         findings=[_finding(finding) for finding in evaluation.findings],
         intent=_intent(snapshot),
-        verdict=_verdict(evaluation.verdict),
+        verdict=verdict_of(evaluation.verdict),
         signals=list(_signals(snapshot)),
     )
 
@@ -83,41 +85,46 @@ def _intent(snapshot: Snapshot) -> IntentDocument:
     return IntentDocument(from_=snapshot.intent.from_, to=snapshot.intent.to, actor=snapshot.intent.actor)
 
 
-def _verdict(verdict: Verdict) -> VerdictDocument:
+def verdict_of(verdict: Verdict) -> VerdictDocument:
+    """The answer as JSON tells it."""
     return VerdictDocument(
         decision=verdict.decision,
         reason=verdict.reason,
         binding_test=verdict.binding_test,
         message=verdict.message,
         safe_replicas=verdict.safe_replicas,
-        predicted=_prediction(verdict.predicted),
+        predicted=prediction_of(verdict.predicted),
     )
 
 
-def _prediction(predicted: Prediction) -> PredictionDocument:
+def prediction_of(predicted: Prediction) -> PredictionDocument:
+    """The predicted numbers with their ranges."""
     return PredictionDocument(
         kv_cache_usage=_rounded(predicted.kv_cache_usage),
         waiting_per_replica=_rounded(predicted.waiting_per_replica),
         concurrency=_rounded(predicted.concurrency),
         throughput=_rounded(predicted.throughput),
+        inter_token_latency=_rounded(predicted.inter_token_latency),
+        uncertainty=UncertaintyDocument.model_validate(asdict(predicted.uncertainty)),
     )
 
 
 def _signals(snapshot: Snapshot) -> Iterator[SignalDocument]:
     """Of the service, then of each replica and its GPUs, by name."""
-    for scope, signals in _scopes(snapshot):
+    for scope, signals in scopes(snapshot):
         for name in sorted(signals):
             yield _signal(name, scope, signals[name], snapshot.at)
 
 
-def _scopes(snapshot: Snapshot) -> Iterator[Scoped]:
+def scopes(snapshot: Snapshot) -> Iterator[Scoped]:
+    """Every scope with its signals: the service, then each replica and its GPUs."""
     yield SERVICE, snapshot.signals
     for replica in snapshot.replicas:
         yield replica.pod, replica.signals
-        yield from _gpu_scopes(replica)
+        yield from _gpuscopes(replica)
 
 
-def _gpu_scopes(replica: Replica) -> Iterator[Scoped]:
+def _gpuscopes(replica: Replica) -> Iterator[Scoped]:
     for gpu in replica.gpus:
         parts = (replica.pod, gpu.uuid, gpu.gpu_instance)
         yield "/".join(part for part in parts if part), gpu.signals

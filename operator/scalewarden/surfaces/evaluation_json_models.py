@@ -66,13 +66,28 @@ class IntentDocument(Document):
     actor: Actor
 
 
+Bounds = tuple[float, float]
+
+
+class UncertaintyDocument(Document):
+    """Between what each prediction lies, [low, high] in its own unit; null where nothing is known of its spread."""
+
+    kv_cache_usage: Bounds | None
+    waiting_per_replica: Bounds | None
+    concurrency: Bounds | None
+    throughput: Bounds | None
+    inter_token_latency: Bounds | None
+
+
 class PredictionDocument(Document):
-    """What the replicas that stay would carry; null where it could not be predicted."""
+    """What the replicas that stay would carry; null where it could not be predicted. interTokenLatency: p95 (s)."""
 
     kv_cache_usage: float | None
     waiting_per_replica: float | None
     concurrency: float | None
     throughput: float | None
+    inter_token_latency: float | None
+    uncertainty: UncertaintyDocument
 
 
 class VerdictDocument(Document):

@@ -25,10 +25,12 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows under headings; the first column is text, numbers stand to the right."""
+    """Rows under headings; the first column is text. In a table of numbers they stand to the right; a `ragged` one
+    holds text in any column."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...] = ()
+    ragged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,18 @@ class Chain:
 
     title: str
     context: str
-    measured: Grid
     meaning: Line
     question: str
     verdict: Line
     to_do: tuple[str, ...]
+    measured: Grid = field(default_factory=lambda: Grid(()))
     measured_notes: tuple[str, ...] = ()
     findings: tuple[Line, ...] = ()
     finding_notes: tuple[str, ...] = ()
     tests: Grid = field(default_factory=lambda: Grid(()))
     test_notes: tuple[str, ...] = ()
     history: tuple[Line, ...] = ()
+    numbers: tuple[tuple[str, Grid], ...] = ()
 
 
 def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -75,11 +78,12 @@ def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 
 def show(chain: Chain, console: Console) -> None:
-    """Print the chain; readable without colour, never wider than the console."""
+    """Print the chain; readable without colour, never wider than the console. A part without content is left out."""
     console.print(Text(chain.title, style="bold"), Text(chain.context), sep="  ")
-    _heading(console, "What is measured")
-    _grid(console, chain.measured)
-    _notes(console, chain.measured_notes)
+    if chain.measured.rows or chain.measured_notes:
+        _heading(console, "What is measured")
+        _grid(console, chain.measured)
+        _notes(console, chain.measured_notes)
     _heading(console, "What it means")
     _lines(console, (chain.meaning, *chain.findings))
     _notes(console, chain.finding_notes)
@@ -92,6 +96,9 @@ def show(chain: Chain, console: Console) -> None:
         _lines(console, chain.history)
     _heading(console, "What to do")
     _notes(console, chain.to_do)
+    for heading, grid in chain.numbers:
+        _heading(console, heading)
+        _grid(console, grid)
 
 
 def number(value: float | None, decimals: int | None = None) -> str:
@@ -120,9 +127,10 @@ def _notes(console: Console, notes: tuple[str, ...]) -> None:
 def _grid(console: Console, grid: Grid) -> None:
     if not grid.rows:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for index, heading in enumerate(grid.headings):
-        table.add_column(heading, justify="left" if index == 0 else "right")
+        text = index == 0 or grid.ragged
+        table.add_column(heading, justify="left" if text else "right", overflow="fold")
     for row in grid.rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(Padding(table, (0, 0, 0, 2)))

@@ -11,6 +11,7 @@ from scalewarden.model.verdict import Decision, TestResult, Verdict
 from scalewarden.model.workload import Replica
 from scalewarden.signals.freshness import State, age, replica_state, required
 from scalewarden.surfaces.baseline_text import learned_text
+from scalewarden.surfaces.explain_numbers import every_number
 from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, merged, number
 
 MOST_REPLICAS = 12
@@ -26,26 +27,28 @@ _COLUMNS = (
 """Heading, signal and decimals."""
 
 
-def chain_of(evaluation: Evaluation) -> Chain:
-    """What the screen shows of an evaluation."""
+def chain_of(evaluation: Evaluation, *, long: bool = False) -> Chain:
+    """What the screen shows of an evaluation; long: every rule and every number as well."""
     snapshot, diagnosis, verdict = evaluation.snapshot, evaluation.diagnosis, evaluation.verdict
     return Chain(
         title=snapshot.key,
-        context=_context(snapshot),
+        context=context(snapshot),
         measured=_measured(snapshot),
         measured_notes=tuple(_measured_notes(snapshot)),
         meaning=Line(diagnosis.regime, f"confidence {diagnosis.confidence}", _summary(evaluation)),
-        findings=merged(_finding(finding) for finding in _spoken(evaluation.findings)),
-        finding_notes=_clear(evaluation.findings),
-        question=_question(snapshot),
+        findings=merged(_finding(finding) for finding in _spoken(evaluation.findings, silent=long)),
+        finding_notes=_clear(evaluation.findings) if long else _silent(evaluation.findings),
+        question=question(snapshot),
         verdict=Line(verdict.decision, verdict.reason, verdict.message),
         tests=_tests(verdict),
-        test_notes=tuple(_skipped(verdict)),
+        test_notes=tuple(_skipped(verdict, causes=long)),
         to_do=tuple(_to_do(evaluation)),
+        numbers=every_number(evaluation) if long else (),
     )
 
 
-def _context(snapshot: Snapshot) -> str:
+def context(snapshot: Snapshot) -> str:
+    """Target, engine and replicas of a snapshot, on one line."""
     fresh = sum(replica_state(replica, snapshot) is State.FRESH for replica in snapshot.ready)
     replicas = f"{len(snapshot.ready)} of {counted(snapshot.replicas_desired, 'replica')} ready, {fresh} fresh"
     target = f"{snapshot.target.kind}/{snapshot.target.name}"
@@ -102,9 +105,9 @@ def _summary(evaluation: Evaluation) -> str:
     return summary.rstrip()
 
 
-def _spoken(findings: Sequence[Finding]) -> list[Finding]:
-    """What fired, then what could not speak."""
-    order = (Status.FIRED, Status.UNKNOWN)
+def _spoken(findings: Sequence[Finding], *, silent: bool) -> list[Finding]:
+    """What fired, then what could not speak, where that is asked for."""
+    order = (Status.FIRED, Status.UNKNOWN) if silent else (Status.FIRED,)
     return [finding for status in order for finding in findings if finding.status is status]
 
 
@@ -112,12 +115,18 @@ def _finding(finding: Finding) -> Line:
     return Line(finding.status, f"{finding.rule} {finding.name}", finding.message)
 
 
+def _silent(findings: Sequence[Finding]) -> tuple[str, ...]:
+    unknown = [finding.rule for finding in findings if finding.status is Status.UNKNOWN]
+    return (f"Could not speak: {', '.join(unknown)} (--long says why)",) if unknown else ()
+
+
 def _clear(findings: Sequence[Finding]) -> tuple[str, ...]:
     clear = [finding.rule for finding in findings if finding.status is Status.CLEAR]
     return (f"Clear: {', '.join(clear)}",) if clear else ()
 
 
-def _question(snapshot: Snapshot) -> str:
+def question(snapshot: Snapshot) -> str:
+    """What was asked, and by whom."""
     if snapshot.intent is None:
         raise ValueError("an evaluation always carries the intent that it judged")
     who = "an autoscaler" if snapshot.intent.actor == "autoscaler" else "a user"
@@ -137,12 +146,15 @@ def _test(test: TestResult, verdict: Verdict) -> tuple[str, ...]:
     return name, *(number(value, 0 if whole else 2) for value in numbers), str(test.decision)
 
 
-def _skipped(verdict: Verdict) -> Iterator[str]:
+def _skipped(verdict: Verdict, *, causes: bool) -> Iterator[str]:
     """Tests that could not speak, by cause."""
     by_cause: dict[str, list[str]] = {}
     for test in verdict.tests:
         if test.skipped is not None:
             by_cause.setdefault(test.skipped, []).append(test.test)
+    if by_cause and not causes:
+        yield f"Not judged: {', '.join(one for tests in by_cause.values() for one in tests)}"
+        return
     for cause, tests in by_cause.items():
         yield f"Not judged, {cause}: {', '.join(tests)}"
 

@@ -1,16 +1,19 @@
 """The tests of a removal that rest on declared latency objectives, measured now and, where it fits, predicted."""
 
 from dataclasses import replace
-from math import fsum
+from math import fsum, sqrt
 from statistics import fmean
+from typing import NamedTuple
 
 from scalewarden.model.signal import Reading, SignalName
-from scalewarden.model.verdict import Decision, Reason, Test, TestResult
+from scalewarden.model.verdict import Decision, Range, Reason, Test, TestResult
+from scalewarden.signals import windows
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
 from scalewarden.whatif.fleet import series
 from scalewarden.whatif.learned import SPREAD, itl_line
 from scalewarden.whatif.pressure import skipped
+from scalewarden.whatif.uncertainty import around
 
 FIT_POINTS = 8
 """Least points of a fit (ours)."""
@@ -30,14 +33,18 @@ def _judge(case: Case, test: Test, name: SignalName, objective: float | None, ex
     signal = case.snapshot.signal(name)
     if not isinstance(signal, Reading):
         return skipped(test, Reason.LATENCY_AT_RISK, signal.cause)
-    # A source that only tells the quantile vouches for it.
-    if signal.observations is not None and signal.observations < case.limits["latencyObservations"]:
+    if _too_few(case, signal):
         return skipped(test, Reason.LATENCY_AT_RISK, "too few observations")
     value = signal.value + extra
     allow, deny = case.limits["latencyAllow"], case.limits["latencyDeny"]
     what = f"{name.value} {value * 1000:.0f} ms against an objective of {objective * 1000:.0f} ms"
     decision = grade(value / objective, allow, deny)
     return TestResult(test, decision, Reason.LATENCY_AT_RISK, what, value, allow * objective, deny * objective)
+
+
+def _too_few(case: Case, signal: Reading) -> bool:
+    """A source that only tells the quantile vouches for it."""
+    return signal.observations is not None and signal.observations < case.limits["latencyObservations"]
 
 
 def inter_token(case: Case) -> TestResult:
@@ -62,26 +69,49 @@ def end_to_end(case: Case) -> TestResult:
     return _judge(case, Test.END_TO_END_LATENCY, SignalName.E2E_P99, case.snapshot.objectives.e2e_p99)
 
 
+class Fit(NamedTuple):
+    """Seconds of ITL that one more running request costs, and the standard deviation (s) of ITL around the line."""
+
+    slope: float
+    deviation: float
+
+
 def itl_increase(case: Case) -> float:
-    """Seconds that ITL grows with the larger batch: by the window's own line of ITL over running, where its batches
-    differ enough, else by the learned one."""
+    """Seconds that ITL grows with the larger batch; 0.0 where no line fits."""
     batches = [carried.batch for carried in case.fleet.serving if carried.batch is not None]
-    slope = _slope(_itl_over_running(case))
-    if slope is None:
-        line = itl_line(case.snapshot.learned, case.snapshot.at, case.limits)
-        slope = line.slope if line else None
-    if slope is None or not batches or case.s < 1:
+    fit = itl_fit(case)
+    if fit is None or not batches or case.s < 1:
         return 0.0
-    return max(0.0, slope) * fmean(batches) * (case.n / case.s - 1)
+    return max(0.0, fit.slope) * fmean(batches) * (case.n / case.s - 1)
 
 
-def _slope(pairs: list[tuple[float, float]]) -> float | None:
-    """Seconds of ITL for one more running request; None where the pairs are few or alike."""
+def itl_fit(case: Case) -> Fit | None:
+    """The window's own line of ITL over running, where its batches differ enough, else the learned one."""
+    own = _fitted(_itl_over_running(case))
+    if own is not None:
+        return own
+    line = itl_line(case.snapshot.learned, case.snapshot.at, case.limits)
+    return Fit(line.slope, line.deviation) if line else None
+
+
+def itl_predicted(case: Case) -> tuple[float | None, Range | None]:
+    """ITL p95 (s) after the removal and between what it lies; None without a line, or without enough observations."""
+    now, fit = case.snapshot.signal(SignalName.ITL_P95), itl_fit(case)
+    if not isinstance(now, Reading) or fit is None or _too_few(case, now) or case.s < 1:
+        return None, None
+    value = windows.rounded(now.value + itl_increase(case))
+    return value, around(value, fit.deviation)
+
+
+def _fitted(pairs: list[tuple[float, float]]) -> Fit | None:
+    """None where the pairs are few or alike."""
     smallest, largest = min((x for x, _ in pairs), default=0.0), max((x for x, _ in pairs), default=0.0)
     if len(pairs) < FIT_POINTS or smallest <= 0 or largest / smallest < SPREAD:
         return None
     x_mean, y_mean = fmean(x for x, _ in pairs), fmean(y for _, y in pairs)
-    return fsum((x - x_mean) * (y - y_mean) for x, y in pairs) / fsum((x - x_mean) ** 2 for x, _ in pairs)
+    slope = fsum((x - x_mean) * (y - y_mean) for x, y in pairs) / fsum((x - x_mean) ** 2 for x, _ in pairs)
+    residual = fsum((y - y_mean - slope * (x - x_mean)) ** 2 for x, y in pairs)
+    return Fit(slope, sqrt(residual / (len(pairs) - 2)))
 
 
 def _itl_over_running(case: Case) -> list[tuple[float, float]]:
