@@ -16,9 +16,10 @@ from scalewarden.judgement.evaluate import Evaluation, evaluate
 from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
+from scalewarden.model.diagnosis import Regime
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.signal import Point
-from scalewarden.model.snapshot import DenyMemory, History
+from scalewarden.model.snapshot import DenyMemory, Diagnosed, History
 from scalewarden.model.status import InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.sources.assemble import assemble
@@ -172,7 +173,19 @@ def remembered(before: InferenceDeploymentStatus, now: float) -> History:
 
     Safe counts are not invented: until the record spans the stabilization window, removals are held.
     """
-    return History(since=now, last_deny=_last_deny(before, now))
+    return History(since=now, last_deny=_last_deny(before, now), diagnosed=_diagnosed(before, now))
+
+
+def _diagnosed(before: InferenceDeploymentStatus, now: float) -> Diagnosed | None:
+    """What the predecessor said, where that was lately: a restart is no change of regime."""
+    said, written = before.diagnosis, before.last_evaluation_time
+    if said is None or said.since is None or written is None:
+        return None
+    try:
+        recent = now - unix_seconds(written) <= OLD
+        return Diagnosed(Regime(said.regime), min(unix_seconds(said.since), now)) if recent else None
+    except ValueError:
+        return None
 
 
 OLD = 180.0

@@ -1,163 +1,76 @@
-"""One table from findings and facts to the regime; first match wins. A row whose signal is absent does not match."""
+"""What bounds the service: the row of the table that holds, how sure that is, and what speaks for and against it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from scalewarden.judgement.facts import Facts, facts
+from scalewarden.judgement.confidence import confidence
+from scalewarden.judgement.facts import facts
+from scalewarden.judgement.regimes import TABLE, WELL, Row, Scene, below, row_of
+from scalewarden.judgement.settle import settled
 from scalewarden.model.diagnosis import Confidence, Diagnosis, Regime
 from scalewarden.model.finding import Evidence, Finding, Status
-from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.thresholds import Thresholds
+from scalewarden.model.snapshot import Diagnosed, Snapshot
 from scalewarden.whatif.fleet import Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a row of the table may look at."""
+def diagnose(snapshot: Snapshot, findings: Sequence[Finding], fleet: Fleet) -> tuple[Diagnosis, Diagnosed]:
+    """The regime with its confidence and the evidence for and against it, and what is to be remembered of it.
 
-    snapshot: Snapshot
-    facts: Facts
-    fired: frozenset[str]
-    unknown: frozenset[str]
-
-    @property
-    def limits(self) -> Thresholds:
-        """The lines in force."""
-        return self.snapshot.thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A regime, when it holds, and the sentences that say it."""
-
-    regime: Regime
-    when: Callable[[Scene], bool]
-    summary: str
-    advice: str
-    rules: tuple[str, ...] = ()
-
-
-def below(value: float | None, line: float) -> bool:
-    """Measured and under the line."""
-    return value is not None and value < line
-
-
-def at_least(value: float | None, line: float) -> bool:
-    """Measured and at or over the line."""
-    return value is not None and value >= line
-
-
-def _indeterminate(scene: Scene) -> bool:
-    """Too little is seen; a full cache in a single sample is neither pressure yet nor its absence."""
-    too_thin = scene.facts.coverage < scene.limits["coverageIndeterminate"]
-    half_seen = "KVC201" in scene.unknown and at_least(scene.facts.kv_max, scene.limits["kvUsageDeny"])
-    return scene.facts.required_absent or too_thin or half_seen
-
-
-def _kv_bound(scene: Scene) -> bool:
-    return bool(scene.fired & {"KVC201", "KVC202"})
-
-
-def _batch_limited(scene: Scene) -> bool:
-    found = scene.facts
-    collapsed = found.batch is not None and found.batch <= scene.limits["batchCollapsed"]
-    return found.standing and below(found.kv_max, scene.limits["kvUsageDeny"]) and (found.at_limit or collapsed)
-
-
-def _communication_bound(scene: Scene) -> bool:
-    return "TOP402" in scene.fired or {"TOP401", "UTL102"} <= scene.fired
-
-
-def _host_bound(scene: Scene) -> bool:
-    found, limits = scene.facts, scene.limits
-    quiet = below(found.utilization, limits["utilizationLow"]) and below(found.kv_max, limits["kvUsageLow"])
-    starved = at_least(found.cpu, limits["cpuSaturated"]) or at_least(found.throttled, limits["cpuThrottled"])
-    return quiet and found.standing and starved
-
-
-def _compute_bound(scene: Scene) -> bool:
-    found, limits = scene.facts, scene.limits
-    busy = at_least(found.engine_active, limits["utilizationHigh"])
-    return busy and at_least(found.compute_active, limits["smActiveLow"]) and (found.running or 0.0) > 0
-
-
-def _underloaded(scene: Scene) -> bool:
-    found, limits = scene.facts, scene.limits
-    quiet = found.utilization is None or found.utilization < limits["utilizationLow"]
-    spare = found.share is None or found.share < limits["concurrencyLow"]
-    return quiet and spare and below(found.kv_max, limits["kvUsageLow"]) and found.waiting == 0 and found.latency_ok
-
-
-TABLE: tuple[Row, ...] = (
-    Row(
-        Regime.INDETERMINATE, _indeterminate, "Too little is seen to say what bounds the service.",
-        "Bring back the signal that is named, or wait for its next samples.", ("SIG002", "SIG001", "SIG004"),
-    ),
-    Row(
-        Regime.KV_CACHE_BOUND, _kv_bound, "The KV cache bounds the service, not the GPU's compute.",
-        "Add KV blocks or replicas, allow fewer sequences or shorter contexts; do not remove replicas.",
-        ("KVC201", "KVC202"),
-    ),
-    Row(
-        Regime.IDLE, lambda scene: "UTL104" in scene.fired, "No request ran or waited over the whole window.",
-        "The service may shrink to its minimum.", ("UTL104",),
-    ),
-    Row(
-        Regime.BATCH_LIMITED, _batch_limited, "Requests wait while the KV cache has room: the batch limit binds.",
-        "Raise max_num_seqs, or find what serializes the batch.", ("THR301", "THR302"),
-    ),
-    Row(
-        Regime.PREFILL_BOUND, lambda scene: "THR304" in scene.fired, "Long prompts bound the service.",
-        "Use chunked prefill or prefix caching, or add prefill capacity.", ("THR304",),
-    ),
-    Row(
-        Regime.COMMUNICATION_BOUND, _communication_bound, "Communication between GPUs bounds the service.",
-        "Lower the tensor-parallel size and use more replicas, or use NVLink.", ("TOP402", "TOP401"),
-    ),
-    Row(
-        Regime.HOST_BOUND, _host_bound, "The host starves the GPU: requests wait while CPU is saturated.",
-        "Give the server more CPU; look at the tokenizer and the network.", (),
-    ),
-    Row(
-        Regime.QUEUE_BOUND, lambda scene: "THR302" in scene.fired, "Requests wait and no resource is seen to bind.",
-        "Find what serializes the service; do not remove replicas.", ("THR302",),
-    ),
-    Row(
-        Regime.COMPUTE_BOUND, _compute_bound, "The GPU's compute bounds the service.",
-        "Add replicas or use a faster GPU.", (),
-    ),
-    Row(
-        Regime.UNDERLOADED, _underloaded, "Every resource has room and latency is inside its objectives.",
-        "Healthy; the what-if decides any removal.", (),
-    ),
-    Row(Regime.HEALTHY, lambda _: True, "Nothing is seen to bind the service.", "The what-if decides any removal.", ()),
-)  # fmt: skip
-
-
-def diagnose(snapshot: Snapshot, findings: Sequence[Finding], fleet: Fleet) -> Diagnosis:
-    """The regime with its confidence and the evidence for and against it."""
+    It does not flap: a regime that the table no longer gives stands for `diagnosisSettles` more, and says so.
+    """
     scene = Scene(snapshot, facts(snapshot, fleet), _rules(findings, Status.FIRED), _rules(findings, Status.UNKNOWN))
-    row = next(row for row in TABLE if row.when(scene))
-    decisive = [finding for finding in findings if finding.rule in row.rules and finding.fired]
-    against = [finding for finding in findings if finding.rule in row.rules and finding.status is Status.CLEAR]
+    held = settled(row_of(scene).regime, snapshot)
+    return _told(held, scene, findings, fleet), held
+
+
+def _told(held: Diagnosed, scene: Scene, findings: Sequence[Finding], fleet: Fleet) -> Diagnosis:
+    now = row_of(scene)
+    if held.regime is now.regime:
+        return _of_row(now, scene, findings, fleet, held.since)
+    row = next(row for row in TABLE if row.regime is held.regime)
+    going = f"{row.summary} It is passing: what is read now says {now.regime}."
+    return Diagnosis(row.regime, Confidence.LOW, going, row.advice, (), _against_all(now, scene, findings), held.since)
+
+
+def _of_row(row: Row, scene: Scene, findings: Sequence[Finding], fleet: Fleet, since: float) -> Diagnosis:
+    mine = [finding for finding in findings if finding.rule in row.rules]
+    fired = [finding for finding in mine if finding.fired]
+    clear = [finding for finding in mine if finding.status is Status.CLEAR]
+    speak, deny = (clear, fired) if row.regime in WELL and row.regime is not Regime.IDLE else (fired, clear)
+    own = _facts(row, scene)
+    told = _evidence(fired) if speak is fired else ()
     return Diagnosis(
         row.regime,
-        _confidence(scene, row.regime),
-        _summary(row, decisive) + _sick(fleet),
+        confidence(scene, row, (*told, *own)),
+        _summary(row, fired) + _sick(fleet),
         _advice(scene, row),
-        _evidence(decisive),
-        _evidence(against),
+        (*told, *own),
+        _evidence(deny),
+        since,
     )
+
+
+def _against_all(now: Row, scene: Scene, findings: Sequence[Finding]) -> tuple[Evidence, ...]:
+    """What speaks for the row that the table gives now speaks against the one that is held."""
+    fired = [finding for finding in findings if finding.rule in now.rules and finding.fired]
+    return (*_evidence(fired), *_facts(now, scene))
+
+
+def _facts(row: Row, scene: Scene) -> tuple[Evidence, ...]:
+    found = (told(scene) for told in row.facts)
+    return tuple(one for one in found if one is not None)
 
 
 def _rules(findings: Sequence[Finding], status: Status) -> frozenset[str]:
     return frozenset(finding.rule for finding in findings if finding.status is status)
 
 
-def _summary(row: Row, decisive: Sequence[Finding]) -> str:
-    if not decisive:
+def _summary(row: Row, fired: Sequence[Finding]) -> str:
+    """With the sentence of the finding behind it, or of the one that speaks against it."""
+    if not fired:
         return row.summary
-    said = decisive[0].message.rstrip(".")
+    said = fired[0].message.rstrip(".")
+    if row.regime in WELL and row.regime is not Regime.IDLE:
+        return f"{row.summary} But {fired[0].rule} {fired[0].name}: {said}."
     return f"{row.summary} {said[0].upper()}{said[1:]}."
 
 
@@ -180,21 +93,3 @@ def _advice(scene: Scene, row: Row) -> str:
 
 def _minority_hot(scene: Scene) -> bool:
     return scene.facts.minority_hot and below(scene.facts.kv_mean, scene.limits["kvUsageLow"])
-
-
-def _confidence(scene: Scene, regime: Regime) -> Confidence:
-    """Low on a short span or thin coverage, High where every replica is seen and the numbers clear their line."""
-    found = scene.facts
-    if regime is Regime.INDETERMINATE:
-        return Confidence.LOW
-    if found.short or found.coverage < 0.8 or found.kv_max is None:
-        return Confidence.LOW
-    if found.coverage < 1.0 or _near_a_line(scene):
-        return Confidence.MEDIUM
-    return Confidence.HIGH
-
-
-def _near_a_line(scene: Scene) -> bool:
-    """Within 0.05 of the line that separates KV pressure from none."""
-    kv = scene.facts.kv_max
-    return kv is not None and abs(kv - scene.limits["kvUsageDeny"]) < scene.limits["kvReleaseBand"]

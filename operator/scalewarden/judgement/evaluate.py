@@ -54,14 +54,15 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
     findings = all_findings(snapshot)
     judge = Judge(snapshot, findings, policy)
     found = frontier(judge)
+    diagnosis, diagnosed = diagnose(snapshot, findings, judge.fleet)
     return Evaluation(
         snapshot,
         findings,
-        diagnose(snapshot, findings, judge.fleet),
+        diagnosis,
         judge.decide(intent),
         found,
         tuple(judge_autoscaler(snapshot, autoscaler) for autoscaler in snapshot.autoscalers),
-        remember(judge, found),
+        replace(remember(judge, found), diagnosed=diagnosed),
         learn(snapshot.learned, snapshot),
     )
 

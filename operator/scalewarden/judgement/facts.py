@@ -54,9 +54,11 @@ def facts(snapshot: Snapshot, fleet: Fleet) -> Facts:
         kv_max=max(kv, default=None),
         kv_mean=fmean(means) if means else None,
         minority_hot=0 < sum(value >= snapshot.thresholds["kvUsageDeny"] for value in kv) < len(kv) / 2,
-        utilization=_mean(fleet, SignalName.GPU_BUSY),
-        engine_active=_mean(fleet, SignalName.ENGINE_ACTIVE),
-        compute_active=_first(_mean(fleet, SignalName.SM_ACTIVE), _mean(fleet, SignalName.TENSOR_ACTIVE)),
+        utilization=_mean(fleet, SignalName.GPU_BUSY, snapshot),
+        engine_active=_mean(fleet, SignalName.ENGINE_ACTIVE, snapshot),
+        compute_active=_first(
+            _mean(fleet, SignalName.SM_ACTIVE, snapshot), _mean(fleet, SignalName.TENSOR_ACTIVE, snapshot)
+        ),
         running=_sum(fleet, SignalName.RUNNING),
         waiting=_sum(fleet, SignalName.WAITING),
         standing=any((carried.standing or Decision.ALLOW).level > 0 for carried in fleet.serving),
@@ -78,9 +80,13 @@ def _readings(fleet: Fleet, name: SignalName) -> list[float]:
     return [reading.value for carried in fleet.serving if (reading := carried.replica.reading(name))]
 
 
-def _mean(fleet: Fleet, name: SignalName) -> float | None:
-    values = _readings(fleet, name)
-    return fmean(values) if values else None
+def _mean(fleet: Fleet, name: SignalName, snapshot: Snapshot) -> float | None:
+    """Mean over `pressureWindow` and over all replicas that are measured."""
+    readings = [reading for carried in fleet.serving if (reading := carried.replica.reading(name))]
+    seconds = snapshot.thresholds["pressureWindow"]
+    means = [windows.mean(windows.span(windows.samples(one), seconds, snapshot.thresholds).points) for one in readings]
+    known = [mean for mean in means if mean is not None]
+    return windows.rounded(fmean(known)) if known else None
 
 
 def _sum(fleet: Fleet, name: SignalName) -> float | None:

@@ -32,7 +32,10 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The regime, one sentence that says it, what to do, and the evidence for and against."""
+    """The regime, one sentence that says it, what to do, and the evidence for and against.
+
+    since: when it was first seen without a break, in unix seconds.
+    """
 
     regime: Regime
     confidence: Confidence
@@ -40,3 +43,4 @@ class Diagnosis:
     advice: str
     evidence_for: tuple[Evidence, ...] = ()
     evidence_against: tuple[Evidence, ...] = ()
+    since: float = 0.0

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.baseline import ColdStart, Learned
+from scalewarden.model.diagnosis import Regime
 from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Point, Signal, SignalName
@@ -35,6 +36,20 @@ class DenyMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """The regime that is told, and since when it was seen without a break (unix seconds).
+
+    rival: what the table gives instead, if it does, since rival_since; away_since: since when it gives anything else.
+    """
+
+    regime: Regime
+    since: float
+    rival: Regime | None = None
+    rival_since: float | None = None
+    away_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleUp:
     """Replicas that were added: `from_` → `to` ready ones, the last of them ready at `at` (unix seconds).
 
@@ -60,6 +75,7 @@ class History:
     missing_since / stuck_since: when that state began, None while it does not hold.
     signals_good_since: since when required signals have been good, None while they are not.
     most_ready: the most replicas that served since the desired count last fell. scale_up: the newest one.
+    diagnosed: what was last said to bound the service.
     """
 
     since: float
@@ -73,6 +89,7 @@ class History:
     stuck_since: float | None = None
     most_ready: int | None = None
     scale_up: ScaleUp | None = None
+    diagnosed: Diagnosed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ CATALOGUE: Mapping[str, Threshold] = _define(
      "the line of the common alert on CPU throttling, 25 %"),
     ("kvUsageLow", 0.50, _F, "KV usage below which a service may be called underloaded", "ours"),
     ("concurrencyLow", 0.30, _F, "share of the batch limit below which it may be called underloaded", "ours"),
+    ("diagnosisSettles", 120.0, _S, "how long a regime must be gone before another replaces it, unless pressure begins",
+     "ours: as long as a queue takes to be called standing"),
     ("coverageIndeterminate", 0.5, _F, "coverage below which no diagnosis is made", "ours"),
     ("batchCollapsed", 2.0, Unit.SEQUENCES, "effective batch p95 up to which batching has collapsed",
      "published batch curves: the knee is at 8"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from scalewarden.judgement.evaluate import Evaluation
+from scalewarden.model.diagnosis import Diagnosis
 from scalewarden.model.duration import rfc3339
 from scalewarden.model.finding import Evidence, Finding
 from scalewarden.model.signal import Reading, Signal, SignalName
@@ -32,14 +33,12 @@ Scoped = tuple[str, Mapping[SignalName, Signal]]
 
 def document(evaluation: Evaluation) -> EvaluationDocument:
     """The document of an evaluation."""
-    snapshot, diagnosis = evaluation.snapshot, evaluation.diagnosis
+    snapshot = evaluation.snapshot
     return EvaluationDocument(
         inference_deployment=snapshot.key,
         at=rfc3339(snapshot.at),
         replicas=_counts(snapshot),
-        diagnosis=DiagnosisDocument(
-            regime=diagnosis.regime, confidence=diagnosis.confidence, summary=diagnosis.summary
-        ),
+        diagnosis=_diagnosis(evaluation.diagnosis),
         findings=[_finding(finding) for finding in evaluation.findings],
         intent=_intent(snapshot),
         verdict=verdict_of(evaluation.verdict),
@@ -50,6 +49,18 @@ def document(evaluation: Evaluation) -> EvaluationDocument:
 def to_json(evaluation: Evaluation) -> str:
     """The document as indented JSON text."""
     return document(evaluation).model_dump_json(by_alias=True, indent=2)
+
+
+def _diagnosis(diagnosis: Diagnosis) -> DiagnosisDocument:
+    return DiagnosisDocument(
+        regime=diagnosis.regime,
+        confidence=diagnosis.confidence,
+        summary=diagnosis.summary,
+        advice=diagnosis.advice,
+        since=rfc3339(diagnosis.since),
+        evidence_for=[_evidence(one) for one in diagnosis.evidence_for],
+        evidence_against=[_evidence(one) for one in diagnosis.evidence_against],
+    )
 
 
 def _counts(snapshot: Snapshot) -> ReplicaCounts:

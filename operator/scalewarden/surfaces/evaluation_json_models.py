@@ -28,14 +28,6 @@ class ReplicaCounts(Document):
     fresh: Count
 
 
-class DiagnosisDocument(Document):
-    """What bounds the service."""
-
-    regime: Regime
-    confidence: Confidence
-    summary: str
-
-
 class EvidenceDocument(Document):
     """One number and the line it is held against; replica is null for the service."""
 
@@ -45,6 +37,19 @@ class EvidenceDocument(Document):
     unit: Unit
     threshold: float | None
     source: str
+
+
+class DiagnosisDocument(Document):
+    """What bounds the service, what to do about it, and what speaks for and against it. since: first seen without a
+    break."""
+
+    regime: Regime
+    confidence: Confidence
+    summary: str
+    advice: str
+    since: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    evidence_for: list[EvidenceDocument]
+    evidence_against: list[EvidenceDocument]
 
 
 class FindingDocument(Document):

@@ -55,7 +55,7 @@ def status_of(evaluation: Evaluation, context: Context) -> InferenceDeploymentSt
         target=snapshot.target.key,
         replicas=_counts(snapshot),
         summary=_summary(snapshot),
-        diagnosis=_diagnosis(evaluation.diagnosis, stamp),
+        diagnosis=_diagnosis(evaluation.diagnosis),
         safe_replicas=evaluation.verdict.safe_replicas,
         binding_test=evaluation.verdict.binding_test,
         fence=_fence(context.fence),
@@ -149,15 +149,13 @@ def significant(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _diagnosis(diagnosis: Diagnosis, stamp: Stamp) -> DiagnosisStatus:
-    old = stamp.before.diagnosis
-    same = old is not None and old.regime == diagnosis.regime and old.since
+def _diagnosis(diagnosis: Diagnosis) -> DiagnosisStatus:
     return DiagnosisStatus(
         regime=diagnosis.regime,
         confidence=diagnosis.confidence,
         summary=diagnosis.summary,
         advice=diagnosis.advice or None,
-        since=old.since if old and same else rfc3339(stamp.now),
+        since=rfc3339(diagnosis.since),
     )
 
 

@@ -122,6 +122,38 @@ def test_evidence_names_the_replica_and_the_line() -> None:
     assert all(one.threshold is not None for one in found.evidence_for)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_every_regime_has_numbers_for_it(name: str) -> None:
+    regime, pods = CASES[name]
+    found = diagnosed(*pods).diagnosis
+    assert found.evidence_for or regime is Regime.IDLE
+
+
+def test_what_binds_is_sure_by_its_own_numbers() -> None:
+    busy = {"gpu_busy": 0.95, "running": 20}
+    assert (
+        diagnosed(*fleet(2, kv=0.6, engine_active=0.95, sm_active=0.7, **busy)).diagnosis.confidence is Confidence.HIGH
+    )
+    near = diagnosed(*fleet(2, kv=0.6, engine_active=0.82, sm_active=0.7, **busy)).diagnosis
+    assert (near.regime, near.confidence) == (Regime.COMPUTE_BOUND, Confidence.MEDIUM)
+    assert [one.signal for one in near.evidence_for] == ["engine_active", "compute_active"]
+
+
+def test_healthy_is_not_said_without_what_speaks_against_it() -> None:
+    found = diagnosed(
+        *fleet(2, kv=0.4, running=30, gpu_busy=0.98, itl_p95=0.2), objectives=Objectives(itl_p95=0.08)
+    ).diagnosis
+    assert found.regime is Regime.HEALTHY
+    assert "But UTL102 busy-without-throughput" in found.summary
+    assert {"gpu_busy", "itl_p95"} <= {one.signal for one in found.evidence_against}
+
+
+def test_utilization_is_the_mean_of_the_window() -> None:
+    swinging = [0.1, 0.9] * 20
+    found = diagnosed(*fleet(2, kv=0.1, running=2, max_num_seqs=64, gpu_busy=[*swinging, 0.1])).diagnosis
+    assert found.regime is Regime.HEALTHY  # 0.49 on average, 0.1 just now
+
+
 def test_an_evaluation_answers_for_one_removal_when_nobody_asked() -> None:
     found = diagnosed(*fleet(4, kv=0.5))
     intent = found.snapshot.intent

@@ -63,9 +63,11 @@ def test_conditions_keep_their_transition_time_until_the_status_changes() -> Non
 
 
 def test_a_regime_keeps_the_time_since_when_it_holds() -> None:
-    first = written(judged())
-    again = written(judged(), first, NOW + 30)
-    calm = written(evaluate(build.snapshot(replicas=build.fleet(4, kv=0.2)), Policy()), again, NOW + 60)
+    seen = evaluate(build.snapshot(replicas=build.fleet(4, kv=0.9)), Policy())
+    first = written(seen)
+    again = written(evaluate(build.snapshot(replicas=build.fleet(4, kv=0.9), history=seen.history), Policy()), first)
+    quiet = replace(build.snapshot(replicas=build.fleet(4, kv=0.2)), at=NOW + 60)
+    calm = written(evaluate(quiet, Policy()), again, NOW + 60)
     assert [status.diagnosis.since for status in (first, again, calm)] == [
         rfc3339(NOW),
         rfc3339(NOW),
