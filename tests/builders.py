@@ -305,3 +305,20 @@ def snapshot(
             **more,
         }
     )
+
+
+def later(snap: Snapshot, seconds: float) -> Snapshot:
+    """The same service `seconds` later, its series moved along."""
+    replicas = tuple(replace(one, signals=_moved(one.signals, seconds)) for one in snap.replicas)
+    return replace(snap, at=snap.at + seconds, replicas=replicas, signals=_moved(snap.signals, seconds))
+
+
+def _moved(measured: Mapping[SignalName, Signal], seconds: float) -> dict[SignalName, Signal]:
+    return {name: _signal_later(signal, seconds) for name, signal in measured.items()}
+
+
+def _signal_later(signal: Signal, seconds: float) -> Signal:
+    if not isinstance(signal, Reading):
+        return signal
+    series = tuple(Point(point.at + seconds, point.value) for point in signal.series)
+    return replace(signal, at=signal.at + seconds, series=series)

@@ -18,13 +18,16 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.duration import unix_seconds
+from scalewarden.model.regret import Regret
 from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import DenyMemory, Diagnosed, History
 from scalewarden.model.status import InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.sources.assemble import assemble
+from scalewarden.sources.objects import desired_of
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.conditions import Cause, Problem, Trouble
+from scalewarden.surfaces.regret import refused_of, regret_of
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +143,8 @@ class Judging:
         facts = self.gatherer.facts(service)
         if isinstance(facts, Problem):
             return replace(looked, problem=facts)
-        history = self._histories.get(looked.uid) or remembered(looked.before, now)
+        history = self._histories.get(looked.uid) or remembered(looked.before, now, service)
+        history = replace(history, refused=refused_of(looked.before.decisions))
         learned = self._known(looked, service, now)
         snapshot = assemble(service.declared, facts, at=now, history=history, learned=learned)
         evaluation = evaluate(snapshot, service.declared.policy)
@@ -168,12 +172,22 @@ def _met(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())} in {frame.name}, line {frame.lineno}"
 
 
-def remembered(before: InferenceDeploymentStatus, now: float) -> History:
+def remembered(before: InferenceDeploymentStatus, now: float, service: Service | None = None) -> History:
     """What a new operator knows: since when it looks, and the fence that its predecessor left.
 
     Safe counts are not invented: until the record spans the stabilization window, removals are held.
     """
-    return History(since=now, last_deny=_last_deny(before, now), diagnosed=_diagnosed(before, now))
+    return History(
+        since=now,
+        last_deny=_last_deny(before, now),
+        diagnosed=_diagnosed(before, now),
+        regret=_regret(before, now, service) if service else None,
+    )
+
+
+def _regret(before: InferenceDeploymentStatus, now: float, service: Service) -> Regret | None:
+    desired = desired_of(service.found.object) or 0
+    return regret_of(before.regret, desired, now, service.declared.spec.to_thresholds())
 
 
 def _diagnosed(before: InferenceDeploymentStatus, now: float) -> Diagnosed | None:

@@ -80,7 +80,7 @@ def _with_release_band(one: Case, result: TestResult) -> TestResult:
     denied_at = history.kv_denied.get(one.to) if history else None
     if denied_at is None or one.snapshot.at - denied_at >= limits["denyExpiry"]:
         return result
-    release = round(limits["kvUsageAllow"] - limits["kvReleaseBand"], 4)
+    release = round(one.allow("kvUsageAllow") - limits["kvReleaseBand"], 4)
     if result.value <= release:
         return result
     return replace(result, decision=Decision.HOLD, message=f"{result.message}, after a refusal only from {release:.2f}")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import Frontier
+from scalewarden.judgement.regret import regret
 from scalewarden.judgement.remember_scale_up import most_ready, scale_up
 from scalewarden.judgement.safe_count import safe_now
 from scalewarden.model.intent import Actor
@@ -20,19 +21,20 @@ def remember(judge: Judge, found: Frontier | None) -> History:
     """The history for the next snapshot, from this one's and what was found now."""
     snapshot = judge.snapshot
     before = snapshot.history or History(since=snapshot.at)
-    good = _signals_good(judge)
+    good, removed = _signals_good(judge), _removed(snapshot, before)
     return replace(
         before,
         safe_counts=_safe_counts(judge, before),
         kv_denied=_kv_denied(judge, before),
         last_ready=snapshot.ready,
-        removed=_removed(snapshot, before),
+        removed=removed,
         last_deny=_last_deny(judge, before, found, good),
         missing_since=_missing_since(snapshot, before, good),
         signals_good_since=(before.signals_good_since or snapshot.at) if good else None,
         stuck_since=(before.stuck_since or snapshot.at) if judge.fleet.stuck else None,
         most_ready=most_ready(snapshot, before),
         scale_up=scale_up(snapshot, before),
+        regret=regret(judge, found, removed),
     )
 
 
@@ -53,10 +55,11 @@ def _kv_denied(judge: Judge, before: History) -> dict[int, float]:
     at, limits = judge.snapshot.at, judge.snapshot.thresholds
     kept = {to: since for to, since in before.kv_denied.items() if at - since < limits["denyExpiry"]}
     for to in range(judge.snapshot.replicas_desired):
-        value = predict.kv_cache_usage(case(judge.snapshot, judge.fleet, to, Actor.AUTOSCALER))
+        one = case(judge.snapshot, judge.fleet, to, Actor.AUTOSCALER)
+        value = predict.kv_cache_usage(one)
         if value is None:
             continue
-        if value >= limits["kvUsageDeny"] or (to in kept and value > limits["kvUsageAllow"]):
+        if value >= limits["kvUsageDeny"] or (to in kept and value > one.allow("kvUsageAllow")):
             kept[to] = at
     return kept
 

@@ -10,6 +10,7 @@ from scalewarden.model.baseline import ColdStart, Learned
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Objectives
+from scalewarden.model.regret import Refused, Regret
 from scalewarden.model.signal import Point, Signal, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.topology import Interconnect
@@ -75,7 +76,8 @@ class History:
     missing_since / stuck_since: when that state began, None while it does not hold.
     signals_good_since: since when required signals have been good, None while they are not.
     most_ready: the most replicas that served since the desired count last fell. scale_up: the newest one.
-    diagnosed: what was last said to bound the service.
+    diagnosed: what was last said to bound the service. regret: what became of removals and refusals; refused: the
+    newest refusal that admission gave.
     """
 
     since: float
@@ -90,6 +92,8 @@ class History:
     most_ready: int | None = None
     scale_up: ScaleUp | None = None
     diagnosed: Diagnosed | None = None
+    regret: Regret | None = None
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,37 @@ class AutoscalerStatus(StatusModel):
     findings: tuple[FindingStatus, ...] = Field((), description="Rules that fired or could not speak.")
 
 
+class OutcomesStatus(StatusModel):
+    """How often each outcome came since the service is described."""
+
+    fine: int = Field(0, description="Removals after which nothing was under pressure.")
+    regretted: int = Field(0, description="Removals after which the replicas that stayed were saturated.")
+    needed: int = Field(0, description="Refusals whose count would not have carried the load of the time.")
+    needless: int = Field(0, description="Refusals whose count would have carried it at every instant.")
+    unknown: int = Field(0, description="Those of which nobody can tell.")
+
+
+class OutcomeStatus(StatusModel):
+    """What became of one removal or refusal."""
+
+    time: Instant = Field(description="When it was made, or first refused.")
+    to: int = Field(description="Replica count that it went to, or that was refused.")
+    outcome: str = Field(description="Fine, Regretted, Needed, Needless or Unknown.")
+    why: str | None = Field(None, description="One clause for people.")
+    predicted: float | None = Field(None, description="KV usage that was predicted, as a fraction.")
+    measured: float | None = Field(None, description="Highest KV usage that came, as a fraction.")
+
+
+class RegretStatus(StatusModel):
+    """What became of removals and refusals, and what follows from it."""
+
+    outcomes: OutcomesStatus | None = None
+    margin: float | None = Field(None, description="What is taken off the Allow lines of load, as a fraction.")
+    good: int | None = Field(None, description="Good outcomes since the margin last moved.")
+    changed_at: Instant | None = Field(None, description="When the margin last moved.")
+    last: OutcomeStatus | None = None
+
+
 class DecisionStatus(StatusModel):
     """One request to change the replica count, as admission answered it."""
 
@@ -129,6 +160,7 @@ class InferenceDeploymentStatus(StatusModel):
     findings: tuple[FindingStatus, ...] = Field((), description="Rules that fired or could not speak.")
     autoscalers: tuple[AutoscalerStatus, ...] = Field((), description="HPAs and ScaledObjects of the target.")
     baseline: BaselineStatus | None = Field(None, description="What was learned of the service from its own past.")
+    regret: RegretStatus | None = Field(None, description="What became of removals and refusals.")
     decisions: tuple[DecisionStatus, ...] = Field((), description="The last ten requests, newest last.")
     conditions: tuple[Condition, ...] = Field(
         (),

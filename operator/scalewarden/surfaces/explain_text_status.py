@@ -9,6 +9,7 @@ from scalewarden.model.status import EvidenceStatus, FindingStatus, InferenceDep
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.baseline_text import learned_text
 from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, merged, number
+from scalewarden.surfaces.regret import regret_text
 
 STALE = 180.0
 """An evaluation older than this (s) is called old: the operator refreshes the status at least once a minute."""
@@ -147,6 +148,8 @@ def _fence(found: InferenceDeployment) -> Iterator[str]:
     autoscalers = fence.replicas if fence.autoscaler_replicas is None else fence.autoscaler_replicas
     answer = _ANSWERS[found.policy.mode]
     yield f"{answer}{until}: everybody below {fence.replicas}, autoscalers below {autoscalers}."
+    if became := regret_text(status.regret):
+        yield became
 
 
 def _decisions(status: InferenceDeploymentStatus) -> Iterator[Line]:

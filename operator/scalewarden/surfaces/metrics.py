@@ -14,6 +14,7 @@ from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.signal import Reading
 from scalewarden.signals.freshness import age, required
+from scalewarden.surfaces.held import held_gpu_seconds
 
 SERVICE = ("namespace", "inferencedeployment", "target")
 
@@ -41,6 +42,19 @@ DIAGNOSIS = Metric(
 AGE = Metric(
     "scalewarden_signal_age_seconds", "Age of the oldest required signal of a ready replica.", (*SERVICE, "signal")
 )
+OUTCOMES = Metric(
+    "scalewarden_outcomes",
+    "What became of removals and refusals since the service is described.",
+    (*SERVICE, "outcome"),
+)
+MARGIN = Metric(
+    "scalewarden_margin", "What is taken off the Allow lines of load after regretted removals, as a fraction.", SERVICE
+)
+HELD = Metric(
+    "scalewarden_held_gpu_seconds_total",
+    "GPU seconds that replicas were kept while a refused decrease was still asked for, by the rule behind it.",
+    ("rule",),
+)
 EVALUATION = Metric("scalewarden_evaluation_seconds", "Time to gather and judge all services once.")
 WATCH_AGE = Metric(
     "scalewarden_watch_age_seconds", "Time since the API server was last heard of a resource.", ("resource",)
@@ -50,7 +64,21 @@ ERRORS = Metric(
 )
 SUPPRESSED = Metric("scalewarden_events_suppressed_total", "Events that the rate limit kept back.")
 LEADER = Metric("scalewarden_leader", "1 while this operator writes, 0 while it stands by.")
-METRICS = (SAFE, FENCE, FINDINGS, DIAGNOSIS, AGE, EVALUATION, WATCH_AGE, ERRORS, SUPPRESSED, LEADER)
+METRICS = (
+    SAFE,
+    FENCE,
+    FINDINGS,
+    DIAGNOSIS,
+    AGE,
+    OUTCOMES,
+    MARGIN,
+    HELD,
+    EVALUATION,
+    WATCH_AGE,
+    ERRORS,
+    SUPPRESSED,
+    LEADER,
+)
 """Everything the operator exposes, for the reference page."""
 
 
@@ -65,6 +93,9 @@ class OperatorMetrics:
         self.evaluation = Histogram(EVALUATION.name, EVALUATION.help, buckets=_SECONDS, registry=self.registry)
         self.errors = Counter(ERRORS.name, ERRORS.help, registry=self.registry)
         self._suppressed = Counter(SUPPRESSED.name, SUPPRESSED.help, registry=self.registry)
+        self._outcomes, self._margin = self._gauge(OUTCOMES), self._gauge(MARGIN)
+        self._held = Counter(HELD.name, HELD.help, HELD.labels, registry=self.registry)
+        self._judged_at: dict[str, float] = {}
         self._counted = 0
 
     def _gauge(self, metric: Metric) -> Gauge:
@@ -72,10 +103,17 @@ class OperatorMetrics:
 
     def show(self, evaluations: Iterable[tuple[Evaluation, Mapping[str, int]]]) -> None:
         """Replace what is said of services; the floors of each by actor (`anyone`, `autoscaler`), empty for none."""
-        for gauge in (self._safe, self._fence, self._findings, self._diagnosis, self._age):
+        for gauge in (
+            self._safe, self._fence, self._findings, self._diagnosis, self._age, self._outcomes, self._margin,
+        ):  # fmt: skip
             gauge.clear()
+        judged_at, self._judged_at = self._judged_at, {}
         for evaluation, floors in evaluations:
             self._show(evaluation, floors)
+            held = held_gpu_seconds(evaluation, judged_at.get(evaluation.snapshot.key))
+            if held is not None:
+                self._held.labels(held.rule).inc(held.gpu_seconds)
+            self._judged_at[evaluation.snapshot.key] = evaluation.snapshot.at
 
     def _show(self, evaluation: Evaluation, floors: Mapping[str, int]) -> None:
         snapshot = evaluation.snapshot
@@ -89,6 +127,10 @@ class OperatorMetrics:
             self._diagnosis.labels(*service, regime.value).set(regime is evaluation.diagnosis.regime)
         for name, seconds in _ages(evaluation).items():
             self._age.labels(*service, name).set(seconds)
+        known = evaluation.history.regret
+        for outcome, count in known.counts.items() if known else ():
+            self._outcomes.labels(*service, outcome.value).set(count)
+        self._margin.labels(*service).set(known.margin if known else 0.0)
 
     def page(self, ages: Mapping[str, float], *, leader: bool, suppressed: int) -> bytes:
         """The page that Prometheus reads: ages of watches (s) by resource, and how many events were kept back."""

@@ -23,6 +23,7 @@ from scalewarden.model.status import (
 from scalewarden.signals.freshness import State, replica_state, usable
 from scalewarden.surfaces.baseline import baseline_status
 from scalewarden.surfaces.conditions import Problem, Stamp, Trouble, of_evaluation, of_problem
+from scalewarden.surfaces.regret import regret_status
 
 REFRESH = 60.0
 """Seconds between two writes where only numbers moved; readers take a status for old after a few of these."""
@@ -61,6 +62,7 @@ def status_of(evaluation: Evaluation, context: Context) -> InferenceDeploymentSt
         fence=_fence(context.fence),
         findings=_findings(finding for finding in evaluation.findings if finding.autoscaler is None),
         autoscalers=tuple(_autoscaler(judged) for judged in evaluation.autoscalers),
+        regret=regret_status(evaluation.history.regret) if evaluation.history.regret else None,
         baseline=baseline_status(evaluation.learned, snapshot.at, snapshot.thresholds),
         conditions=stamp.all(*of_evaluation(evaluation, context.note, context.trouble)),
     )
@@ -116,6 +118,7 @@ def _essence(status: InferenceDeploymentStatus) -> tuple[object, ...]:
         status.binding_test,
         diagnosis and diagnosis.regime,
         fence and fence.model_copy(update={"expires_at": None}),
+        status.regret,
         frozenset((finding.rule, finding.status, finding.severity) for finding in status.findings),
         frozenset((one.kind, one.name, one.status) for one in status.autoscalers),
         tuple((condition.type, condition.status, condition.reason) for condition in status.conditions),

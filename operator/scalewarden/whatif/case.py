@@ -27,6 +27,10 @@ class Case:
         """The lines in force."""
         return self.snapshot.thresholds
 
+    def allow(self, name: str) -> float:
+        """An Allow line of load, less the margin that regretted removals took off it."""
+        return round(self.limits[name] - margin(self.snapshot), 4)
+
     @property
     def alive(self) -> tuple[Carried, ...]:
         """The serving replicas among which the k victims will be chosen."""
@@ -51,6 +55,12 @@ class Case:
     def s(self) -> int:
         """Serving replicas after it."""
         return len(self.alive) - self.k
+
+
+def margin(snapshot: Snapshot) -> float:
+    """What is taken off the Allow lines of load (fraction), from 0 to `marginMost`; 0 offline."""
+    known = snapshot.history.regret if snapshot.history else None
+    return min(max(0.0, known.margin), max(0.0, snapshot.thresholds["marginMost"])) if known else 0.0
 
 
 def case(snapshot: Snapshot, fleet: Fleet, to: int, actor: Actor) -> Case:

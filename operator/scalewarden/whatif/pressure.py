@@ -7,7 +7,7 @@ from scalewarden.model.intent import Actor
 from scalewarden.model.verdict import Decision, Reason, Test, TestResult
 from scalewarden.signals import windows
 from scalewarden.whatif import predict
-from scalewarden.whatif.case import Case
+from scalewarden.whatif.case import Case, margin
 
 KV_SERIES = ("kv_cache_usage", "gpu_cache_usage", "token_usage", "kv_cache_utilization")
 
@@ -28,14 +28,21 @@ def _graded(test: Test, reason: Reason, value: float, allow: float, deny: float,
     return TestResult(test, grade(value, allow, deny), reason, what, value, allow, deny)
 
 
+def _less(case: Case) -> str:
+    """Why a line is stricter than its source, where it is."""
+    taken = margin(case.snapshot)
+    return f", {taken:.2f} less after a removal that was regretted" if taken else ""
+
+
 def kv_cache_usage(case: Case) -> TestResult:
     """KV usage of the worst survivor."""
     test, reason = Test.KV_CACHE_USAGE, Reason.KV_CACHE_PRESSURE
     value = predict.kv_cache_usage(case)
     if value is None:
         return skipped(test, reason, "no KV-cache usage is measured")
-    allow, deny = case.limits["kvUsageAllow"], case.limits["kvUsageDeny"]
-    what = f"KV-cache usage of the fullest replica that stays would peak at {value:.2f} (safe up to {allow:.2f})"
+    allow, deny = case.allow("kvUsageAllow"), case.limits["kvUsageDeny"]
+    safe = f"safe up to {allow:.2f}{_less(case)}"
+    what = f"KV-cache usage of the fullest replica that stays would peak at {value:.2f} ({safe})"
     return _graded(test, reason, value, allow, deny, what)
 
 
@@ -80,8 +87,9 @@ def concurrency(case: Case) -> TestResult:
     value = predict.concurrency(case)
     if value is None:
         return skipped(test, reason, "the batch limit or the batch is not known")
-    allow, deny = case.limits["concurrencyAllow"], case.limits["concurrencyDeny"]
-    what = f"the fullest replica that stays would run at {value:.0%} of its batch limit (safe up to {allow:.0%})"
+    allow, deny = case.allow("concurrencyAllow"), case.limits["concurrencyDeny"]
+    safe = f"safe up to {allow:.0%}{_less(case)}"
+    what = f"the fullest replica that stays would run at {value:.0%} of its batch limit ({safe})"
     return _graded(test, reason, value, allow, deny, what)
 
 
@@ -91,12 +99,13 @@ def throughput(case: Case) -> TestResult:
     value = predict.throughput(case)
     if value is None:
         return skipped(test, reason, "sustainable or measured tokens/s is not known")
-    allow, deny = case.limits["throughputAllow"], case.limits["throughputDeny"]
+    allow, deny = case.allow("throughputAllow"), case.limits["throughputDeny"]
     if predict.waiting_total(case) != 0:
         return _at_best_hold(test, reason, grade(value, allow, deny))
     known = "learned" if case.snapshot.sustainable_learned else "declared"
     what = (
-        f"each replica that stays would carry {value:.0%} of its {known} sustainable tokens/s (safe up to {allow:.0%})"
+        f"each replica that stays would carry {value:.0%} of its {known} sustainable tokens/s (safe up to {allow:.0%}"
+        f"{_less(case)})"
     )
     return _graded(test, reason, value, allow, deny, what)
 

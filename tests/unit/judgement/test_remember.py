@@ -12,7 +12,7 @@ from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import DenyMemory, History, Snapshot
 from scalewarden.model.verdict import Reason, Test
-from tests.builders import AT, fleet, replica, snapshot
+from tests.builders import AT, fleet, later, replica, snapshot
 
 
 def step(snap: Snapshot, policy: Policy = Policy()) -> tuple[Frontier | None, History]:
@@ -23,20 +23,7 @@ def step(snap: Snapshot, policy: Policy = Policy()) -> tuple[Frontier | None, Hi
 
 def at(moment: float, *pods: Any, history: History | None = None) -> Snapshot:
     """The fleet at `moment` seconds after AT; series are moved along."""
-    snap = snapshot(pods, history=history)
-    shifted = tuple(
-        replace(
-            one,
-            signals={
-                name: replace(s, at=s.at + moment, series=tuple(Point(p.at + moment, p.value) for p in s.series))
-                if hasattr(s, "series")
-                else s
-                for name, s in one.signals.items()
-            },
-        )
-        for one in snap.replicas
-    )
-    return replace(snap, at=AT + moment, replicas=shifted)
+    return later(snapshot(pods, history=history), moment)
 
 
 def test_every_reason_of_a_refusal_has_its_sentence() -> None:
