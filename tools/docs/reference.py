@@ -6,6 +6,7 @@ from tools.docs.markdown import page, table
 
 PAGES = (
     ("Rules", "rules.md", "what each one finds, reads and says"),
+    ("Accuracy", "accuracy.md", "what was predicted, and what a real server then did"),
     ("Reasons", "reasons.md", "reasons and binding tests of a verdict, and what to do"),
     ("Conditions", "conditions.md", "the four conditions and their reasons"),
     ("Thresholds", "thresholds.md", "every line with its default, unit and source"),

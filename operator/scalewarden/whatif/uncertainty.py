@@ -72,14 +72,24 @@ def _growth_noise(case: Case) -> float:
 
 
 def waiting_per_replica(case: Case) -> Range | None:
-    """The smallest and the largest queue of the span that the mean is taken over."""
+    """The smallest and the largest queue of the span that the mean is taken over, and beside an overflowing KV cache
+    the requests that would not fit."""
     predicted, span = predict.waiting_per_replica(case), case.limits["waitingMeanSpan"]
     parts = [series(one, SignalName.WAITING) for one in case.everyone]
     sums = windows.total([windows.span(points, span, case.limits).points for points in parts if points])
     if predicted is None or not sums:
         return None
     shares = [point.value / case.s for point in sums]
-    return _range(min(*shares, predicted), max(*shares, predicted))
+    return _range(min(*shares, predicted), max(*shares, predicted) + _overflow(case))
+
+
+def _overflow(case: Case) -> float:
+    """Running requests of one survivor that would have to wait where its KV cache is asked for more than there is."""
+    found = kv_cache_usage(case)
+    running = [one.running for one in case.everyone if one.running is not None]
+    if found is None or found.low <= 1.0 or len(running) < case.n:
+        return 0.0
+    return fsum(running) / case.s * (1 - 1 / found.low)
 
 
 def concurrency(case: Case) -> Range | None:
