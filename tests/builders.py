@@ -147,6 +147,7 @@ def replica(
     restarted_at: float | None = None,
     terminating: bool = False,
     gpus: Iterable[Gpu] = (),
+    engines: int = 1,
     **more: Value,
 ) -> Replica:
     """One pod; `more` are further signals by canonical name (`preemptions=3`, `gen_tps=120`, `kv_tokens=400_000`)."""
@@ -161,6 +162,7 @@ def replica(
         restarted_at=restarted_at,
         terminating=terminating,
         gpus=tuple(gpus),
+        engines=engines,
         signals=signals(values, at=AT - age, over=over, every=every),
     )
 

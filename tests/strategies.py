@@ -21,7 +21,7 @@ from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, Point
 from scalewarden.model.snapshot import Snapshot
-from scalewarden.model.workload import Gpu, Replica, Routing
+from scalewarden.model.workload import Gpu, Replica, Role, Routing
 from tests import builders as build
 
 fractions = st.floats(0, 1, allow_nan=False).map(lambda value: round(value, 4))
@@ -58,7 +58,9 @@ def replicas(draw: st.DrawFn, /, **fixed: Any) -> Replica:
         "prefill_tps": draw(values(rates)),
         "itl_mean": draw(values(fractions)),
         "eff_batch": draw(values(counts)),
-        "kv_tokens": draw(st.one_of(st.none(), st.just(400_000.0))),
+        "kv_tokens": draw(st.sampled_from([None, 400_000.0, 400_000.0, 50_000.0])),
+        "prefix_hit": draw(st.one_of(st.none(), fractions)),
+        "engines": draw(st.sampled_from([1, 1, 2])),
         "age": draw(st.sampled_from([0.0, 30.0, 61.0, 120.0, 299.0, 300.0, 900.0])),
         "over": draw(spans),
         "ready": draw(st.sampled_from([True, True, True, False])),
@@ -110,6 +112,8 @@ def snapshots(draw: st.DrawFn, /, *, least: int = 0, most: int = 6, **fixed: Any
         "service": {"gateway_waiting": draw(values(counts)), "itl_p95": draw(values(fractions))},
         "sustainable_tps": draw(st.sampled_from([None, 1000.0])),
         "learned": draw(st.sampled_from(BASELINES)),
+        "workload": build.gpu_workload(role=draw(st.sampled_from([None, None, *Role]))),
+        "target": build.target(draw(st.sampled_from(["Deployment", "Deployment", "StatefulSet", "LeaderWorkerSet"]))),
         "intent": draw(st.one_of(st.none(), intents)),
     }
     return build.snapshot(**{**drawn, **fixed})

@@ -124,6 +124,48 @@ def test_the_frontier_says_what_the_verdicts_say(snapshot: Snapshot) -> None:
         assert "\n" not in found.message
 
 
+SCALED = (
+    SignalName.KV_TOKENS,
+    SignalName.INPUT_TOKENS,
+    SignalName.OUTPUT_TOKENS,
+    SignalName.GEN_TPS,
+    SignalName.PREFILL_TPS,
+)
+
+
+def in_other_units(snapshot: Snapshot, factor: float) -> Snapshot:
+    """Every number in tokens times `factor`: the same service, counted in pieces of tokens."""
+
+    def scaled(signal: Signal) -> Signal:
+        if not isinstance(signal, Reading):
+            return signal
+        series = tuple(Point(point.at, point.value * factor) for point in signal.series)
+        return replace(signal, value=signal.value * factor, series=series)
+
+    def of(replica: Replica) -> Replica:
+        return replace(replica, signals={n: scaled(one) if n in SCALED else one for n, one in replica.signals.items()})
+
+    tps = snapshot.sustainable_tps
+    return replace(
+        snapshot,
+        replicas=tuple(map(of, snapshot.replicas)),
+        sustainable_tps=None if tps is None else tps * factor,
+    )
+
+
+@given(snapshot=snapshots(least=1), factor=st.sampled_from([0.25, 4.0, 1024.0]))
+def test_the_unit_of_a_token_does_not_matter(snapshot: Snapshot, factor: float) -> None:
+    before, after = judged(snapshot), judged(in_other_units(snapshot, factor))
+    assert (before.decision, before.reason, before.safe_replicas) == (after.decision, after.reason, after.safe_replicas)
+    assert before.predicted == after.predicted
+
+
+@given(snapshot=snapshots(least=1))
+def test_a_refusal_names_the_test_that_binds(snapshot: Snapshot) -> None:
+    verdict = judged(snapshot)
+    assert verdict.decision is Decision.ALLOW or verdict.binding_test is verdict.tests[0].test
+
+
 @given(snapshot=snapshots(least=1))
 def test_messages_are_one_short_line(snapshot: Snapshot) -> None:
     verdict = judged(snapshot)

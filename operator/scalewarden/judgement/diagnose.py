@@ -41,7 +41,7 @@ def _of_row(row: Row, scene: Scene, findings: Sequence[Finding], fleet: Fleet, s
     return Diagnosis(
         row.regime,
         confidence(scene, row, (*told, *own)),
-        _summary(row, fired) + _sick(fleet),
+        _summary(row, fired, scene) + _sick(fleet),
         _advice(scene, row),
         (*told, *own),
         _evidence(deny),
@@ -64,10 +64,14 @@ def _rules(findings: Sequence[Finding], status: Status) -> frozenset[str]:
     return frozenset(finding.rule for finding in findings if finding.status is status)
 
 
-def _summary(row: Row, fired: Sequence[Finding]) -> str:
+BRIEFLY = " Requests wait, for too short a time to say why."
+"""Of a service in which nothing binds yet."""
+
+
+def _summary(row: Row, fired: Sequence[Finding], scene: Scene) -> str:
     """With the sentence of the finding behind it, or of the one that speaks against it."""
     if not fired:
-        return row.summary
+        return row.summary + (BRIEFLY if row.regime is Regime.HEALTHY and (scene.facts.waiting or 0) > 0 else "")
     said = fired[0].message.rstrip(".")
     if row.regime in WELL and row.regime is not Regime.IDLE:
         return f"{row.summary} But {fired[0].rule} {fired[0].name}: {said}."

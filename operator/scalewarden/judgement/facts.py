@@ -96,7 +96,7 @@ def _sum(fleet: Fleet, name: SignalName) -> float | None:
 
 def _share(fleet: Fleet) -> float | None:
     shares = [
-        carried.running / carried.limit for carried in fleet.serving if carried.limit and carried.running is not None
+        carried.running / carried.slots for carried in fleet.serving if carried.slots and carried.running is not None
     ]
     return max(shares, default=None)
 
@@ -107,8 +107,8 @@ def _at_limit(carried: Carried, snapshot: Snapshot) -> bool:
     points = windows.lasting(series(carried, SignalName.RUNNING), limits["waitingNeverZero"], limits).points
     if not points:
         return False
-    if carried.limit:
-        return max(point.value for point in points) >= carried.limit
+    if carried.slots:
+        return max(point.value for point in points) >= carried.slots
     standing = (carried.standing or Decision.ALLOW).level > 0
     return standing and len({point.value for point in points}) == 1 and len(points) >= limits["shortSamples"]
 

@@ -125,6 +125,7 @@ class Replica:
     max_num_seqs is the engine's batch limit in sequences and kv_capacity its KV size in tokens, where known.
     restarted_at is the unix time of the serving container's newest restart, when counters began again at zero;
     restarts how often it was restarted, last_termination why it last ended (`OOMKilled`, `Error`).
+    engines: data-parallel engines in the pod, each with a cache and a batch limit of its own.
     terminating: the pod is being deleted. cpu_requests are cores asked for by container (by "" where the pod as a
     whole asks). node_gpu is what its node's labels say, None where nodes are not read.
     """
@@ -145,6 +146,7 @@ class Replica:
     gpus: tuple[Gpu, ...] = ()
     signals: Mapping[SignalName, Signal] = field(default_factory=dict)
     engine_state: EngineState = EngineState.UNKNOWN
+    engines: int = 1
 
     def signal(self, name: SignalName) -> Signal:
         """The signal, or Absent with a cause; never a default number."""

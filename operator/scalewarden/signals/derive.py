@@ -28,13 +28,14 @@ class Derived:
 
     observed holds what was observed within `latencySpan`, so that several pods' observations can be put together.
     limit is the batch limit (sequences) that the page tells, None where it does not; asleep is True where the newest
-    page says that the engine was put to sleep.
+    page says that the engine was put to sleep. engines is how many data-parallel engines of the pod the page shows.
     """
 
     signals: Mapping[SignalName, Signal]
     observed: Mapping[SignalName, Observed] = field(default_factory=dict)
     limit: int | None = None
     asleep: bool = False
+    engines: int = 1
 
 
 def derive(
@@ -67,7 +68,8 @@ def derive(
     seen: Seen = {}
     signals = {name: _signal(views.get(name), found, name, now, seen) for name in UNITS}
     behind = {name: one for name, view in views.items() if (one := observed(view, seen)) is not None}
-    return Derived(signals, behind, _limit(pages, found), found.asleep(pages.scrapes[-1]) is True)
+    asleep = found.asleep(pages.scrapes[-1]) is True
+    return Derived(signals, behind, _limit(pages, found), asleep, _engines(pages, found))
 
 
 def replica_signals(
@@ -112,6 +114,18 @@ def table_of(engine: Engine | EngineTable, pages: Pages, fallback: Engine = Engi
 def _limit(pages: Pages, table: EngineTable) -> int | None:
     limit = next((one for scrape in reversed(pages.scrapes) if (one := table.limit(scrape))), None)
     return round(limit) if limit is not None and limit < _BEYOND else None
+
+
+ENGINE_LABELS = ("engine", "dp_rank")
+"""Labels that tell the data-parallel engines of one server apart: vLLM's and SGLang's."""
+
+
+def _engines(pages: Pages, table: EngineTable) -> int:
+    """How many of them report running requests on the newest page; one where they are not told apart."""
+    row = table.row(SignalName.RUNNING)
+    names = [series.name for series in row.spellings] if row else []
+    labels = [sample.labels for name in names for sample in pages.scrapes[-1].named(name)]
+    return max(1, *(len({one[label] for one in labels if label in one}) for label in ENGINE_LABELS))
 
 
 _BEYOND = 1e9

@@ -33,8 +33,8 @@ from scalewarden.signals.sample import Scrape
 from scalewarden.signals.stuck import is_stuck
 from scalewarden.sources.base import PodKey
 from scalewarden.sources.nodes import node_gpu
-from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of, workload_of
-from scalewarden.sources.workloads import child
+from scalewarden.sources.objects import desired_of, pod_template_of, routing_of, target_of
+from scalewarden.sources.workloads import child, target_workload
 from scalewarden.whatif.learned import with_baseline
 
 Object = Mapping[str, Any]
@@ -151,7 +151,7 @@ def _with_ordinal(replica: Replica) -> Replica:
 
 
 def _workload(spec: InferenceDeploymentSpec, target: Object | None) -> Workload:
-    found, topology = workload_of(pod_template_of(target or {})), spec.topology
+    found, topology = target_workload(target or {}), spec.topology
     profile = {AUTO: found.mig_profile, "None": None}.get(topology.mig_profile, topology.mig_profile)
     return replace(
         found,
@@ -227,7 +227,7 @@ class _Replicas:
         signals |= by_gpu(signals[SignalName.GEN_TPS], [gpus], self.workload)
         signals |= self._cpu(replica)
         found = replace(replica, gpus=gpus, signals=signals, max_num_seqs=limit, node_gpu=node_gpu(labels))
-        return replace(found, engine_state=self._state(found, said)), said
+        return replace(found, engine_state=self._state(found, said), engines=said.engines), said
 
     def _derived(self, replica: Replica) -> Derived:
         spec = self.declared.spec

@@ -1,6 +1,7 @@
 """The target and its pod template: what is scaled, what it runs, which GPUs it asks for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scalewarden.model.workload import Role, Target, Workload
@@ -48,6 +49,15 @@ def pod_template_of(target: Object) -> Object:
     """The pod template of a workload: `spec.template`, or a LeaderWorkerSet's leader, which serves the metrics."""
     group = child(target, "spec", "leaderWorkerTemplate")
     return child(group, "leaderTemplate") or child(group, "workerTemplate") or child(target, "spec", "template")
+
+
+def target_workload(target: Object) -> Workload:
+    """What a target says of one replica: of a LeaderWorkerSet that is a whole group, with the GPUs of all its pods."""
+    found, group = workload_of(pod_template_of(target)), child(target, "spec", "leaderWorkerTemplate")
+    size, workers = group.get("size"), gpu_requests(child(group, "workerTemplate", "spec")).count
+    if not isinstance(size, int) or isinstance(size, bool) or size < 2 or not workers:
+        return found
+    return replace(found, gpus_per_replica=(found.gpus_per_replica or 0) + (size - 1) * workers)
 
 
 def workload_of(template: Object) -> Workload:

@@ -19,7 +19,9 @@ class Carried:
     """One replica's load; None where it was not measured.
 
     kv_max and kv_mean are fractions over the window, waiting the mean of the last minute (requests), batch the
-    p95 of running sequences, tokens the generated tokens/s, preemptions those of the window.
+    p95 of running sequences, tokens the generated tokens/s, preemptions those of the window. kv_max, batch, capacity
+    (tokens) and limit (sequences) are of one engine, the fullest of a replica's data-parallel `engines`; waiting,
+    running and tokens are of all of them.
     """
 
     replica: Replica
@@ -34,6 +36,12 @@ class Carried:
     limit: int | None
     standing: Decision | None
     state: State
+    engines: int = 1
+
+    @property
+    def slots(self) -> int | None:
+        """Sequences that all its engines together may run; None where the limit is not known."""
+        return self.limit * self.engines if self.limit else None
 
     @property
     def pod(self) -> str:
@@ -129,6 +137,7 @@ def _carried(replica: Replica, snapshot: Snapshot, needed: tuple[SignalName, ...
         limit=replica.max_num_seqs or snapshot.workload.max_num_seqs,
         standing=standing(_series(replica, SignalName.WAITING), snapshot.thresholds),
         state=replica_state(replica, snapshot, needed),
+        engines=replica.engines,
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.verdict import Decision, Range, Reason, Test, TestResult
+from scalewarden.model.workload import Role
 from scalewarden.signals import windows
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import Case
@@ -49,6 +50,8 @@ def _too_few(case: Case, signal: Reading) -> bool:
 
 def inter_token(case: Case) -> TestResult:
     """ITL p95, raised by what the fitted line says a larger batch costs."""
+    if case.snapshot.workload.role is Role.PREFILL:
+        return skipped(Test.INTER_TOKEN_LATENCY, Reason.LATENCY_AT_RISK, "the target only prefills: others decode")
     objective = case.snapshot.objectives.itl_p95
     extra = 0.0 if objective is None else itl_increase(case)
     return _judge(case, Test.INTER_TOKEN_LATENCY, SignalName.ITL_P95, objective, extra)
@@ -56,6 +59,8 @@ def inter_token(case: Case) -> TestResult:
 
 def time_to_first_token(case: Case) -> TestResult:
     """TTFT p95; beside a queue it shows the lucky ones: a calm one is silent, a bad one still holds."""
+    if case.snapshot.workload.role is Role.DECODE:
+        return skipped(Test.TIME_TO_FIRST_TOKEN, Reason.LATENCY_AT_RISK, "the target only decodes: others prefill")
     result = _judge(case, Test.TIME_TO_FIRST_TOKEN, SignalName.TTFT_P95, case.snapshot.objectives.ttft_p95)
     if predict.waiting_total(case) == 0 or result.skipped is not None:
         return result

@@ -6,8 +6,9 @@ from statistics import fmean
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.workload import Routing
 from scalewarden.signals import windows
-from scalewarden.whatif.bound import worst_survivor
+from scalewarden.whatif.bound import Load, worst_survivor
 from scalewarden.whatif.case import Case
+from scalewarden.whatif.fleet import Carried
 
 
 def kv_cache_usage(case: Case) -> float | None:
@@ -42,7 +43,7 @@ def waiting_per_replica(case: Case) -> float | None:
 def queue_share(case: Case) -> float:
     """KV usage (fraction per survivor) that the waiting requests would take once admitted; 0.0 where the request
     sizes (≥ 20 finishes) or the capacity are not known: the term is skipped, the queue tests still speak."""
-    waiting, size, capacity = waiting_total(case), tokens_per_request(case), smallest_capacity(case)
+    waiting, size, capacity = waiting_total(case), tokens_per_request(case), smallest_capacity(case, whole=True)
     if not waiting or size is None or capacity is None:
         return 0.0
     return min(waiting, admittable(case)) * size / (case.s * capacity)
@@ -51,9 +52,9 @@ def queue_share(case: Case) -> float:
 def admittable(case: Case) -> float:
     """Requests that the batch limits still admit; without a known limit, all."""
     rooms = [
-        max(0.0, carried.limit - carried.running)
+        max(0.0, carried.slots - carried.running)
         for carried in case.fleet.serving
-        if carried.limit is not None and carried.running is not None
+        if carried.slots is not None and carried.running is not None
     ]
     return fsum(rooms) if len(rooms) == len(case.fleet.serving) else float("inf")
 
@@ -63,8 +64,18 @@ def tokens_per_request(case: Case) -> float | None:
     size_in, size_out = (_weighted(case, name) for name in (SignalName.INPUT_TOKENS, SignalName.OUTPUT_TOKENS))
     if size_in is None or size_out is None:
         return None
+    return size_in * (1 - prefix_hits(case)) + size_out / 2
+
+
+def prefix_hits(case: Case) -> float:
+    """Share of input tokens that the survivors will still find in their prefix caches (fraction; 0.0 where nothing is
+    known). With even routing each replica holds the common prefixes; where clients stick to theirs, a victim's are
+    gone with it."""
     hits = [r.value for c in case.fleet.serving if (r := c.replica.reading(SignalName.PREFIX_HIT))]
-    return size_in * (1 - (fmean(hits) if hits else 0.0)) + size_out / 2
+    if not hits:
+        return 0.0
+    stays = case.s / case.n if case.snapshot.routing is Routing.STICKY else 1.0
+    return fmean(hits) * stays
 
 
 def _weighted(case: Case, name: SignalName) -> float | None:
@@ -75,10 +86,10 @@ def _weighted(case: Case, name: SignalName) -> float | None:
     return fsum(r.value * (r.observations or 0.0) for r in readings) / seen
 
 
-def smallest_capacity(case: Case) -> float | None:
-    """KV tokens of the smallest survivor; None unless known for all."""
-    capacities = [carried.capacity for carried in case.alive]
-    return min((c for c in capacities if c), default=None) if all(capacities) else None
+def smallest_capacity(case: Case, *, whole: bool = False) -> float | None:
+    """KV tokens of the smallest survivor, of one engine or of the whole replica; None unless known for all."""
+    capacities = [(one.capacity or 0.0) * (one.engines if whole else 1) for one in case.alive]
+    return min(capacities, default=None) if all(capacities) else None
 
 
 def rise_share(case: Case) -> float:
@@ -98,13 +109,27 @@ def cold_start(case: Case) -> float:
 
 
 def concurrency(case: Case) -> float | None:
-    """Share of the batch limit that the fullest replica would reach; None where a limit or batch is unknown."""
-    shares = [
-        (carried.batch + (carried.waiting or 0.0)) / carried.limit
-        for carried in case.fleet.serving
-        if carried.batch is not None and carried.limit
-    ]
-    return windows.rounded(max(shares) * case.n / case.s) if shares and case.s >= 1 else None
+    """Share of the batch limit that the fullest replica would reach; None where a limit or batch is unknown.
+
+    Where limits differ, what a large replica hands over may land on a small one: counted in sequences, as KV usage is
+    in tokens.
+    """
+    known = [Load(share, float(one.limit or 0)) for one in case.alive if (share := batch_share(one)) is not None]
+    gone = [Load(share, float(one.limit or 0)) for one in case.gone if (share := batch_share(one)) is not None]
+    if case.s < 1 or not (known or gone):
+        return None
+    spread = max(load.usage for load in (*known, *gone)) * case.n / case.s
+    differ = len({load.capacity for load in (*known, *gone)}) > 1
+    if differ and len(known) > case.k:
+        spread = max(spread, worst_survivor(known, gone, case.k))
+    return windows.rounded(spread)
+
+
+def batch_share(one: Carried) -> float | None:
+    """Batch and waiting requests of one engine over its limit; None where either is not known."""
+    if one.batch is None or not one.limit:
+        return None
+    return (one.batch + (one.waiting or 0.0) / one.engines) / one.limit
 
 
 def throughput(case: Case) -> float | None:

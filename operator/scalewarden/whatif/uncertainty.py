@@ -109,10 +109,10 @@ def concurrency(case: Case) -> Range | None:
 def _batches(case: Case, one: Carried) -> tuple[float, float] | None:
     """Mean and largest share of its batch limit that a replica ran at."""
     points = windows.span(series(one, SignalName.RUNNING), case.snapshot.window, case.limits).points
-    if not points or not one.limit:
+    if not points or not one.slots:
         return None
     waiting = one.waiting or 0.0
-    batches = [(point.value + waiting) / one.limit for point in points]
+    batches = [(point.value + waiting) / one.slots for point in points]
     return fmean(batches), max(batches)
 
 

@@ -40,6 +40,12 @@ def test_pressure_is_told_at_once() -> None:
     assert told((0, WELL), (15, FULL))[-1] == Diagnosed(FULL, AT + 15)
 
 
+def test_whatever_is_worse_is_told_at_once() -> None:
+    rising = (Regime.IDLE, Regime.UNDERLOADED, WELL, QUEUE)
+    assert regimes(*((15.0 * n, one) for n, one in enumerate(rising))) == list(rising)
+    assert regimes((0, WELL), (15, Regime.UNDERLOADED)) == [WELL, WELL]
+
+
 def test_what_passes_stands_until_it_has_settled() -> None:
     assert regimes((0, FULL), (15, WELL), (134, WELL)) == [FULL, FULL, FULL]
     assert told((0, FULL), (15, WELL), (135, WELL))[-1] == Diagnosed(WELL, AT + 15)

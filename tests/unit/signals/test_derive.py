@@ -9,7 +9,7 @@ from scalewarden.model.signal import Absent, Point, Reading, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals.canonical import UNITS
-from scalewarden.signals.derive import replica_signals
+from scalewarden.signals.derive import derive, replica_signals
 from scalewarden.signals.engines.vllm import TABLE
 from tests.unit.signals.pages import NOW, cause, every, scrape, signals, value
 
@@ -191,3 +191,12 @@ def test_causes_do_not_change_with_the_numbers():
     for pages in ([], [scrape(0)], [scrape(-900, f"{KV} 0.5")], every(60, [ttft(1000), ttft(1007)])):
         causes = {signal.cause for signal in signals(pages).values() if isinstance(signal, Absent)}
         assert not [one for one in causes if re.search(r"\b(7|900|1007)\b", one)]
+
+
+def test_the_engines_of_a_pod_are_counted() -> None:
+    both = scrape(0, f'{RUNNING}{{engine="0"}} 4', f'{RUNNING}{{engine="1"}} 9')
+    assert derive([both], Engine.VLLM, both.at, Thresholds(), 600).engines == 2
+    one = scrape(0, f"{RUNNING} 4")
+    assert derive([one], Engine.VLLM, one.at, Thresholds(), 600).engines == 1
+    ranks = scrape(0, 'sglang:num_running_reqs{dp_rank="0"} 4', 'sglang:num_running_reqs{dp_rank="1"} 1')
+    assert derive([ranks], Engine.SGLANG, ranks.at, Thresholds(), 600).engines == 2

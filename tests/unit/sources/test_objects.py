@@ -9,6 +9,7 @@ from scalewarden.model.workload import Routing, Target
 from scalewarden.sources import objects
 from scalewarden.sources.container import command_line, flag
 from scalewarden.sources.quantity import quantity
+from scalewarden.sources.workloads import target_workload
 
 VLLM = {"name": "vllm", "image": "vllm/vllm-openai:v0.32.0"}
 
@@ -294,3 +295,21 @@ def test_what_no_api_version_knows_is_left_out():
 def test_an_instant_that_cannot_be_read_is_unknown():
     broken = pod(creationTimestamp="yesterday")
     assert objects.cold_start_of([broken]) is None
+
+
+def test_a_replica_of_a_leader_worker_set_is_a_whole_group() -> None:
+    def pod(gpus: int) -> dict[str, Any]:
+        container = {
+            "name": "vllm",
+            "image": "vllm/vllm-openai:v0.32.0",
+            "resources": {"limits": {"nvidia.com/gpu": gpus}},
+        }
+        return {"spec": {"containers": [container]}}
+
+    group = {"size": 4, "leaderTemplate": pod(2), "workerTemplate": pod(8)}
+    assert target_workload({"spec": {"leaderWorkerTemplate": group}}).gpus_per_replica == 26
+    alike = {"size": 4, "workerTemplate": pod(8)}
+    assert target_workload({"spec": {"leaderWorkerTemplate": alike}}).gpus_per_replica == 32
+    for odd in ({"size": 1, "workerTemplate": pod(8)}, {"size": "four", "workerTemplate": pod(8)}):
+        assert target_workload({"spec": {"leaderWorkerTemplate": odd}}).gpus_per_replica == 8
+    assert target_workload({"spec": {"template": pod(8)}}).gpus_per_replica == 8

@@ -64,7 +64,8 @@ def _room_in_batch(replica: Replica, snapshot: Snapshot) -> Condition:
     seen = look.lasting(snapshot, replica.pod, name, replica.signal(name), seconds)
     if seen.gap:
         return conditions.not_known(seen)
-    limit, most = conditions.batch_limit(replica, snapshot), max(seen.values)
+    one, most = conditions.batch_limit(replica, snapshot), max(seen.values)
+    limit = one * replica.engines if one else None
     if limit is not None:
         what = f"{replica.pod} runs {most:.0f} of at most {limit} sequences"
         return Condition(most < limit, what, seen.evidence(most, float(limit)))
