@@ -42,9 +42,9 @@ test-unit: setup ## Unit tests: each function, no cluster
 	@echo "── unit ──" >&2
 	@$(PYTEST) tests/unit tests/architecture tests/fleet tests/localcluster tests/docs -m "not cluster"
 
-test-rules: setup ## Every rule: fires, clear, unknown
+test-rules: setup ## Every rule: fires, clear, unknown; and incidents from the field
 	@echo "── rules ──" >&2
-	@$(PYTEST) tests/rules
+	@$(PYTEST) tests/rules tests/incidents
 
 test-property: setup ## The invariants, on generated services
 	@echo "── property ──" >&2

@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import yaml
+
 from scalewarden.cli.evaluate import judged
 from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.verdict import Decision, Range
@@ -106,7 +108,7 @@ def estimate(case: Case) -> float:
 def render() -> dict[Path, str]:
     """The page by its path."""
     parts = [_INTRODUCTION, "## Removals", _kv(), _ERRORS, "## Queue and latency", _others(), _OTHERS_SAID]
-    parts += ["## Diagnosis", _diagnoses(), _LIMITS]
+    parts += ["## Diagnosis", _diagnoses(), "## Incidents from the field", _INCIDENTS_SAID, _incidents(), _LIMITS]
     return {PAGE: page("Accuracy", *parts)}
 
 
@@ -164,6 +166,20 @@ def _diagnoses() -> str:
         rows.append((name, what, f"{said.regime} ({said.confidence})", agrees, f"{verdict.decision} {verdict.reason}"))
     return table(("recording", "what was done", "diagnosis", "an expert", "one replica fewer"), rows)
 
+
+def _incidents() -> str:
+    found = yaml.safe_load((ROOT / "tests" / "incidents" / "incidents.yaml").read_text(encoding="utf-8"))
+    rows = [(one["incident"], one["source"], _expected(one["expect"]), one["why"]) for one in found]
+    return table(("incident", "reported in", "answer", "why"), rows)
+
+
+def _expected(expect: Mapping[str, Any]) -> str:
+    return " ".join(str(expect[key]) for key in ("decision", "reason") if key in expect)
+
+
+_INCIDENTS_SAID = """\
+Numbers as reported in public threads, put to the same functions; a test holds each answer, its binding test, and the
+rules that must and must not fire. Refusing what is safe counts as much as letting pass what is not."""
 
 _INTRODUCTION = """\
 Predictions from the scrapes *before* a removal, held against what the same server did *after* it. The server is a real

@@ -13,8 +13,8 @@ def settled(now: Regime, snapshot: Snapshot) -> Diagnosed:
     """What is said of a service for which the table gives `now`; offline, without history, just that.
 
     What is worse is told at once, from idle over underloaded and healthy to whatever binds, and so is the loss of
-    signals or their return. Any other change counts once the table has given nothing but other regimes for `diagnosisSettles`: it is then the
-    newest of them, seen since it was first given.
+    signals or their return. Any other change counts once the table has given nothing but other regimes for
+    `diagnosisSettles`: it is then the newest of them, seen since it was first given.
     """
     at, known = snapshot.at, snapshot.history.diagnosed if snapshot.history else None
     if known is None or now is known.regime:
