@@ -178,6 +178,46 @@ def test_the_margin_widens_by_steps_up_to_its_bound_and_narrows_after_good_ones(
     assert counted(known, last(Outcome.UNKNOWN), Thresholds()).margin == 0.0
 
 
+def test_an_outcome_is_counted_once_and_dates_the_margin() -> None:
+    known = counted(counted(Regret(4), last(Outcome.FINE), Thresholds()), last(Outcome.FINE, AT + 1), Thresholds())
+    assert (known.counts, known.good, known.changed_at) == ({Outcome.FINE: 2}, 2, None)
+    bad = counted(known, last(Outcome.REGRETTED, AT + 2), Thresholds())
+    assert (bad.counts, bad.good, bad.changed_at) == ({Outcome.FINE: 2, Outcome.REGRETTED: 1}, 0, AT + 2)
+    for n in range(3):
+        bad = counted(bad, last(Outcome.NEEDLESS, AT + 10 + n), Thresholds())
+    assert (bad.margin, bad.good, bad.changed_at) == (0.0, 0, AT + 12)
+    other = counted(bad, last(Outcome.NEEDED, AT + 20), Thresholds())
+    assert (other.margin, other.good, other.changed_at) == (0.0, 0, AT + 12)
+
+
+def test_what_is_watched_says_what_it_was() -> None:
+    service = Service()
+    service.look(0, fleet(4, kv=0.3))
+    service.look(15, fleet(3, kv=0.4, running=5.0), desired=3)
+    watched = service.known.removal
+    assert watched is not None
+    assert (watched.at, watched.from_, watched.to, watched.arrivals, watched.in_flight) == (AT + 15, 4, 3, 2.0, 15.0)
+    assert (service.known.desired, service.known.floor) == (3, 2)
+
+
+def test_a_refusal_of_zero_was_needed_while_anything_ran() -> None:
+    for running, outcome in ((1.0, Outcome.NEEDED), (0.0, Outcome.NEEDLESS)):
+        service = Service()
+        for at in (0, 15):
+            service.refuse(at, 0)
+            service.look(at, fleet(1, kv=0.1, running=[9.0, running]))
+        service.look(600, fleet(1, kv=0.0, running=0.0))
+        assert service.known.counts == {outcome: 1}
+
+
+def test_another_count_is_another_refusal() -> None:
+    service = Service()
+    for at, to in ((0, 3), (15, 3), (30, 2)):
+        service.refuse(at, to)
+        service.look(at, fleet(4, kv=0.65))
+    assert service.known.counts == {Outcome.NEEDED: 1} and service.known.held is None
+
+
 def test_a_margin_that_nothing_confirms_is_forgotten() -> None:
     service = Service()
     service.history = replace(service.history, regret=Regret(4, margin=0.06, changed_at=AT))
