@@ -101,8 +101,21 @@ async def test_a_recording_is_judged_as_the_operator_judges(
     fired = {one["rule"] for one in evaluated["findings"] if one["status"] == "Fired"}
     known = [*found["findings"], *(one for each in found["autoscalers"] for one in each["findings"])]
     assert fired == {one["rule"] for one in known if one["status"] == "Fired"}
+    await _what_if_says_the_same(installed, namespace, found)
     busy = [one for one in evaluated["signals"] if one["name"] == "gpu_busy" and one["scope"].startswith("chat-")]
     assert len(busy) == 4 and all(one["value"] is not None for one in busy)
+
+
+async def _what_if_says_the_same(cluster: LocalCluster, namespace: str, found: dict[str, Any]) -> None:
+    asked = ("what-if", "chat", "-n", namespace, "--for", "50s")
+    code, out, err = await ran(cluster.kubeconfig, *asked, "--replicas", 2, "-o", "json")
+    told = json.loads(out)
+    assert (code, [one["replicas"] for one in told["counts"]]) == (1, [3, 2]), err
+    assert told["verdict"]["reason"] == found["fence"]["reason"]
+    assert told["verdict"]["safeReplicas"] == found["safeReplicas"]
+    assert any("never below the one that the operator found" in note for note in told["notes"])
+    code, out, err = await ran(cluster.kubeconfig, *asked[:4], "--for", "1s", "--replicas", 5)
+    assert (code, "NotADecrease" in out) == (0, True), err
 
 
 def _judged(cluster: LocalCluster, namespace: str) -> dict[str, Any] | None:
@@ -131,6 +144,10 @@ async def test_what_is_ended_early_is_a_whole_recording(
 async def test_what_may_not_be_read_is_said(installed: LocalCluster, namespace: str, tmp_path: Path) -> None:
     await asyncio.to_thread(installed.apply, [op.deployment(namespace, 0), op.described(namespace)])
     mallory = installed.user_kubeconfig("mallory")
+    code, out, err = await ran(mallory, "what-if", "chat", "-n", namespace, "--replicas", 1)
+    assert (code, out) == (2, "") and "reading it is forbidden" in err
+    code, out, err = await ran(installed.kubeconfig, "what-if", "chta", "-n", namespace, "--replicas", 1)
+    assert (code, out) == (2, "") and "Traceback" not in err
     code, _, err = await ran(mallory, "record", "chat", "-n", namespace, "-o", tmp_path / "none")
     assert code == 2 and "reading it is forbidden" in err
     (tmp_path / "full").mkdir()

@@ -7,6 +7,7 @@ from scalewarden.rules.autoscaler import (
     metric_that_never_falls,
     missing_data_reads_as_idle,
     no_scale_down_behavior,
+    target_over_guard_line,
     two_scalers_one_target,
     unit_mismatch,
     utilization_target,
@@ -84,4 +85,5 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (missing_data_reads_as_idle.RULE, missing_data_reads_as_idle.check),
     (two_scalers_one_target.RULE, two_scalers_one_target.check),
     (utilization_under_mig.RULE, utilization_under_mig.check),
+    (target_over_guard_line.RULE, target_over_guard_line.check),
 )

@@ -2,7 +2,7 @@
 
 from math import fsum
 
-from scalewarden.model.autoscaler import TargetType
+from scalewarden.model.autoscaler import AutoscalerMetric, TargetType
 from scalewarden.model.intent import Actor
 from scalewarden.model.verdict import Decision, Reason, Test, TestResult
 from scalewarden.signals import windows
@@ -132,15 +132,16 @@ def autoscaler_bounce(case: Case) -> TestResult:
 
 def _kv_trigger(case: Case) -> float | None:
     """The lowest KV target (fraction) among the target's autoscalers; other units are not guessed at."""
-    targets = [
-        metric.target
-        for autoscaler in case.snapshot.autoscalers
-        for metric in autoscaler.metrics
-        if metric.target is not None
-        and metric.target_type in (TargetType.AVERAGE_VALUE, TargetType.VALUE, None)
-        and any(name in f"{metric.name} {metric.query}" for name in KV_SERIES)
-    ]
-    return min((target for target in targets if 0 < target <= 1), default=None)
+    metrics = (metric for autoscaler in case.snapshot.autoscalers for metric in autoscaler.metrics)
+    return min((target for metric in metrics if (target := kv_target(metric)) is not None), default=None)
+
+
+def kv_target(metric: AutoscalerMetric) -> float | None:
+    """The KV usage (fraction) that an autoscaler's metric aims at; None where it is another metric or unit."""
+    known = metric.target_type in (TargetType.AVERAGE_VALUE, TargetType.VALUE, None)
+    if not known or not any(name in f"{metric.name} {metric.query}" for name in KV_SERIES):
+        return None
+    return metric.target if metric.target is not None and 0 < metric.target <= 1 else None
 
 
 LOAD_TESTS = (
