@@ -11,6 +11,7 @@ from scalewarden.model.intent import Actor
 from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import DenyMemory, History, Removed, Snapshot
 from scalewarden.model.verdict import Reason, Test
+from scalewarden.rules.against_latency import remembered
 from scalewarden.whatif import predict, trust
 from scalewarden.whatif.case import case
 
@@ -34,6 +35,7 @@ def remember(judge: Judge, found: Frontier | None) -> History:
         stuck_since=(before.stuck_since or snapshot.at) if judge.fleet.stuck else None,
         most_ready=most_ready(snapshot, before),
         scale_up=scale_up(snapshot, before),
+        pairs=remembered(snapshot),
         regret=regret(judge, found, removed),
     )
 

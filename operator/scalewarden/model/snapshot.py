@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -34,6 +35,14 @@ class DenyMemory:
     reason: Reason
     test: Test
     expires_at: float
+
+
+class Pair(NamedTuple):
+    """At one instant (unix seconds): utilization (fraction) and mean inter-token latency (s)."""
+
+    at: float
+    utilization: float
+    latency: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,8 @@ class History:
     signals_good_since: since when required signals have been good, None while they are not.
     most_ready: the most replicas that served since the desired count last fell. scale_up: the newest one.
     diagnosed: what was last said to bound the service. regret: what became of removals and refusals; refused: the
-    newest refusal that admission gave.
+    newest refusal that admission gave. pairs: utilization beside latency of all replicas, one a minute, over the last
+    `correlationSpan`.
     """
 
     since: float
@@ -94,6 +104,7 @@ class History:
     diagnosed: Diagnosed | None = None
     regret: Regret | None = None
     refused: Refused | None = None
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,13 @@
 """Utilization beside inter-token latency: the pairs that say whether one tells anything about the other."""
 
 from bisect import bisect_right
-from typing import NamedTuple
+from statistics import fmean
 
 from scalewarden.model.signal import Point, SignalName
-from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.snapshot import Pair, Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import look, meters
 from scalewarden.signals import freshness, windows
-
-
-class Pair(NamedTuple):
-    """At one instant (unix seconds): utilization (fraction) and mean inter-token latency (s)."""
-
-    at: float
-    utilization: float
-    latency: float
 
 
 def utilization(replica: Replica, snapshot: Snapshot, seconds: float) -> tuple[Point, ...]:
@@ -41,3 +33,22 @@ def pairs(replica: Replica, snapshot: Snapshot, seconds: float) -> tuple[Pair, .
         if index >= 0 and at - instants[index] <= oldest:
             found.append(Pair(at, held[index].value, value))
     return tuple(found)
+
+
+EVERY = 60.0
+"""Seconds between two pairs that are remembered."""
+
+
+def remembered(snapshot: Snapshot) -> tuple[Pair, ...]:
+    """The pairs of earlier evaluations with one of the last minute, none older than `correlationSpan`: windows of
+    metrics are shorter than a correlation asks for."""
+    known, span = snapshot.history.pairs if snapshot.history else (), snapshot.thresholds["correlationSpan"]
+    kept = tuple(pair for pair in known if snapshot.at - pair.at <= span)
+    if kept and snapshot.at - kept[-1].at < EVERY:
+        return kept
+    recent = [pair for replica in look.live(snapshot) for pair in pairs(replica, snapshot, EVERY)]
+    fresh = [pair for pair in recent if snapshot.at - pair.at < EVERY]
+    if not fresh:
+        return kept
+    mean = Pair(snapshot.at, fmean(pair.utilization for pair in fresh), fmean(pair.latency for pair in fresh))
+    return (*kept, mean)

@@ -9,8 +9,8 @@ Fires when: over correlationSpan, with correlationPoints pairs or more, utilizat
     ITL over correlationLatency, the absolute correlation (Pearson's r) is under correlationWeak: information, a warning
     where an autoscaler scales on it.
 Clear when: it is not.
-Unknown when: the data span less (spec.signals.window is 10 min unless set to 1h), there are too few pairs, or one of
-    the two hardly moved: a flat line correlates with nothing.
+Unknown when: the data span less, there are too few pairs, or one of the two hardly moved: a flat line correlates with
+    nothing. Pairs are remembered from one evaluation to the next, one a minute, so an operator knows after an hour.
 Do: scale on waiting requests or KV-cache usage; correlate again after the change.
 References: GKE's guide: a duty cycle cannot be mapped to latency or throughput.
 """
@@ -20,9 +20,8 @@ from statistics import correlation
 
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Unit
-from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.snapshot import Pair, Snapshot
 from scalewarden.rules import against_latency, autoscalers, look, meters
-from scalewarden.rules.against_latency import Pair
 from scalewarden.rules.gpu_metrics import busy_time
 from scalewarden.rules.rule import Rule
 from scalewarden.signals import windows
@@ -50,6 +49,9 @@ def check(snapshot: Snapshot) -> Finding:
     if not any(meters.utilizations(replica, snapshot) for replica in live):
         return RULE.unknown(meters.NOT_MEASURED)
     found = [against_latency.pairs(replica, snapshot, limits["correlationSpan"]) for replica in live]
+    known = against_latency.remembered(snapshot)
+    if _seconds([known]) > _seconds(found):
+        found = [known]
     pairs = [pair for some in found for pair in some]
     if problem := _too_little(found, pairs, snapshot):
         return RULE.unknown(problem)
@@ -65,10 +67,14 @@ def check(snapshot: Snapshot) -> Finding:
     return RULE.fired(text, evidence)
 
 
+def _seconds(found: Sequence[Sequence[Pair]]) -> float:
+    return max((some[-1].at - some[0].at for some in found if some), default=0.0)
+
+
 def _too_little(found: Sequence[Sequence[Pair]], pairs: Sequence[Pair], snapshot: Snapshot) -> str:
     """What stands in the way of a correlation; empty where nothing does."""
     limits = snapshot.thresholds
-    seconds = max((some[-1].at - some[0].at for some in found if some), default=0.0)
+    seconds = _seconds(found)
     if not pairs:
         return "utilization and inter-token latency are not measured side by side on any replica"
     if seconds < limits["correlationSpan"] * (1 - windows.SLACK):
