@@ -20,7 +20,16 @@ Namespace = Annotated[
 Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
 
 
-def explain(name: Name, namespace: Namespace = None, context: Context = None, output: Output = Format.TEXT) -> None:
+Long = Annotated[bool, typer.Option("--long", help="Also every rule, and every number with its line and source.")]
+
+
+def explain(
+    name: Name,
+    namespace: Namespace = None,
+    context: Context = None,
+    output: Output = Format.TEXT,
+    long: Long = False,
+) -> None:
     """Show why a live service may or may not be scaled down: signals, findings, diagnosis, verdict."""
     cluster = Cluster.connect(context)
     found = cluster.inference_deployment(name, namespace or cluster.namespace)
@@ -30,7 +39,7 @@ def explain(name: Name, namespace: Namespace = None, context: Context = None, ou
     if found.status.last_evaluation_time is None:
         hint = "`scalewarden run` evaluates it; `kubectl describe infd` shows its conditions"
         raise ClusterError("not evaluated yet", where=f"InferenceDeployment {found.key}", hint=hint)
-    show(chain_of(found, time.time()), console())
+    show(chain_of(found, time.time(), long=long), console())
 
 
 def _as_json(found: InferenceDeployment) -> dict[str, object]:

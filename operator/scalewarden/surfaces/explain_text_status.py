@@ -18,8 +18,9 @@ _ANSWERS = {Mode.ENFORCE: "Refused", Mode.WARN: "Warned about", Mode.OBSERVE: "R
 _WORDS = {"True": "Allow", "False": "Refused", "Unknown": "Unknown"}
 
 
-def chain_of(found: InferenceDeployment, now: float) -> Chain:
-    """What the screen shows of a live object. `now` is unix seconds, to tell an old evaluation."""
+def chain_of(found: InferenceDeployment, now: float, *, long: bool = False) -> Chain:
+    """What the screen shows of a live object; long: every rule and every number as well. `now` is unix seconds, to tell
+    an old evaluation."""
     status = found.status
     return Chain(
         title=found.key,
@@ -27,12 +28,14 @@ def chain_of(found: InferenceDeployment, now: float) -> Chain:
         measured=_measured(status),
         measured_notes=tuple(_notes(found, now)),
         meaning=_meaning(status),
-        findings=merged(_findings(status)),
+        findings=merged(line for line in _findings(status) if long or line.status != "Unknown"),
+        finding_notes=() if long else tuple(_silent(status)),
         question=_question(found),
         verdict=_verdict(status),
         test_notes=tuple(_fence(found)),
         history=tuple(_decisions(status)),
         to_do=tuple(_to_do(status)),
+        numbers=(("What the findings rest on", _evidence(status)),) if long else (),
     )
 
 
@@ -67,6 +70,22 @@ def _summary_rows(status: InferenceDeploymentStatus) -> Iterator[tuple[str, ...]
 def _evidence_row(evidence: EvidenceStatus) -> tuple[str, ...]:
     line = "" if evidence.threshold is None else number(evidence.threshold)
     return evidence.signal, evidence.replica or "service", number(evidence.value), line, evidence.unit or ""
+
+
+def _silent(status: InferenceDeploymentStatus) -> Iterator[str]:
+    unknown = dict.fromkeys(one.rule for one in _all_findings(status) if one.status == "Unknown")
+    if unknown:
+        yield f"Could not speak: {', '.join(unknown)} (--long says why)"
+
+
+def _evidence(status: InferenceDeploymentStatus) -> Grid:
+    """Every number with where it was read."""
+    rows = (
+        (one.signal, finding.rule, *_evidence_row(one)[1:], one.source or "")
+        for finding in _all_findings(status)
+        for one in finding.evidence
+    )
+    return Grid(("number", "by", "of", "value", "line", "unit", "source"), tuple(dict.fromkeys(rows)), ragged=True)
 
 
 def _all_findings(status: InferenceDeploymentStatus) -> Iterator[FindingStatus]:

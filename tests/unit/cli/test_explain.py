@@ -73,12 +73,14 @@ STATUS: dict[str, Any] = {
 }
 
 
-def screen(status: dict[str, Any], now: float = NOW, annotations: dict[str, str] | None = None) -> str:
+def screen(
+    status: dict[str, Any], now: float = NOW, annotations: dict[str, str] | None = None, *, long: bool = False
+) -> str:
     """What is printed for an object of this status."""
     obj = {**deployment({}), "status": status}
     obj["metadata"]["annotations"] = annotations
     out = StringIO()
-    show(chain_of(InferenceDeployment.parse(obj), now), Console(file=out, width=100, highlight=False))
+    show(chain_of(InferenceDeployment.parse(obj), now, long=long), Console(file=out, width=100, highlight=False))
     return out.getvalue()
 
 
@@ -101,6 +103,27 @@ def test_the_chain_goes_from_signals_to_what_to_do() -> None:
     evidence = next(line.split() for line in said.splitlines() if line.startswith("  kv_usage"))
     assert evidence == ["kv_usage", "llama-0", "0.93", "0.80", "fraction"]
     assert max(map(len, said.splitlines())) <= 100
+
+
+def test_rules_that_cannot_speak_take_a_line_and_the_long_form_says_why() -> None:
+    silent = {
+        "rule": "UTL101",
+        "name": "low-utilization-not-spare",
+        "status": "Unknown",
+        "message": "no GPU is measured",
+    }
+    status = {**STATUS, "findings": [*STATUS["findings"], silent]}
+    short, whole = screen(status), screen(status, long=True)
+    assert "Could not speak: UTL101 (--long says why)" in short and "no GPU is measured" not in short
+    assert "UTL101 low-utilization-not-spare  no GPU is measured" in whole and "Could not speak" not in whole
+    assert "What the findings rest on" in whole and "KVC201" in whole.partition("What the findings rest on")[2]
+    assert max(map(len, whole.splitlines())) <= 100
+
+
+def test_what_became_of_removals_is_one_line() -> None:
+    regret = {"outcomes": {"fine": 3, "regretted": 1}, "margin": 0.03}
+    said = screen({**STATUS, "regret": regret})
+    assert "What became of removals: 3 fine, 1 regretted; 0.03 is taken off the Allow lines" in said
 
 
 def test_the_last_three_requests_are_shown() -> None:
