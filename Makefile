@@ -6,15 +6,19 @@ MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest -q
+# COVERAGE=1 collects it over all tiers of one run; `make check-coverage` then holds the pure layers to all of it.
+PYTEST := $(BIN)/pytest -q $(if $(COVERAGE),--cov=scalewarden --cov-branch --cov-append --cov-report=)
+PURE := model signals whatif rules judgement
 STAMP := $(VENV)/.installed
 
 # The first interpreter that is new enough; PYTHON=… overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+comma := ,
+
 .PHONY: help setup demo test test-unit test-rules test-property test-contract test-cluster test-e2e \
-	lint fmt generate check-generated control-plane clean
+	lint fmt generate check-generated check-coverage mutants control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -37,6 +41,13 @@ demo: setup ## Watch unsafe scale-downs refused on a real local control plane
 	@$(BIN)/python -m tools.demo
 
 test: setup test-unit test-rules test-property test-contract test-cluster test-e2e ## Run every tier this machine can run
+
+check-coverage: ## Fail where a branch of the pure layers is never taken (after COVERAGE=1 make test-unit …)
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100 \
+		--include='$(subst $() $(),$(comma),$(foreach layer,$(PURE),operator/scalewarden/$(layer)/*))'
+
+mutants: setup ## Mutate judgement/ and rules/, and see whether a test notices (an hour and more)
+	@$(BIN)/python -m tools.mutants $(MODULES)
 
 test-unit: setup ## Unit tests: each function, no cluster
 	@echo "── unit ──" >&2

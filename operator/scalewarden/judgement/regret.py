@@ -93,7 +93,8 @@ def _outcome(judge: Judge, removal: Removal, *, whole: bool) -> Last:
 
 
 def _held(judge: Judge, known: Regret) -> Regret:
-    """A refusal lasts until the same count would pass, or nobody has asked for it for a while."""
+    """A refusal lasts until the same count would pass, or nobody has asked for it for a while; while the signals are
+    missing nothing can be said of it, and it waits."""
     snapshot, held = judge.snapshot, known.held
     refused = snapshot.history.refused if snapshot.history else None
     fresh = refused is not None and snapshot.at - refused.at < snapshot.thresholds["regretAsked"]
@@ -101,7 +102,7 @@ def _held(judge: Judge, known: Regret) -> Regret:
         return replace(known, held=Held(snapshot.at, refused.to)) if fresh and refused else known
     if not seen_well(judge):
         return known
-    held = replace(held, seen=True, needed=held.needed or _needed(judge, held.to))
+    held = replace(held, needed=held.needed or _needed(judge, held.to))
     passes = judge.answer(Intent(snapshot.replicas_desired, held.to)).decision is Decision.ALLOW
     if not passes and fresh and refused is not None and refused.to == held.to:
         return replace(known, held=held)
@@ -109,8 +110,6 @@ def _held(judge: Judge, known: Regret) -> Regret:
 
 
 def _looked_back(held: Held) -> Last:
-    if not held.seen:
-        return Last(held.at, held.to, Outcome.UNKNOWN, "the signals were missing")
     if held.needed:
         return Last(held.at, held.to, Outcome.NEEDED, "the load of the time would not have fitted")
     return Last(held.at, held.to, Outcome.NEEDLESS, "the load of every instant would have fitted")

@@ -43,13 +43,11 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A refusal that lasts: since when, of which count, whether the load of some instant needed it, and whether it
-    was ever seen well enough to say so."""
+    """A refusal that lasts: since when, of which count, and whether the load of some instant needed it."""
 
     at: float
     to: int
     needed: bool = False
-    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,11 @@ class AutoscalerStatus(StatusModel):
 class OutcomesStatus(StatusModel):
     """How often each outcome came since the service is described."""
 
-    fine: int = Field(0, description="Removals after which nothing was under pressure.")
-    regretted: int = Field(0, description="Removals after which the replicas that stayed were saturated.")
-    needed: int = Field(0, description="Refusals whose count would not have carried the load of the time.")
-    needless: int = Field(0, description="Refusals whose count would have carried it at every instant.")
-    unknown: int = Field(0, description="Those of which nobody can tell.")
+    fine: int | None = Field(None, description="Removals after which nothing was under pressure.")
+    regretted: int | None = Field(None, description="Removals after which the replicas that stayed were saturated.")
+    needed: int | None = Field(None, description="Refusals whose count would not have carried the load of the time.")
+    needless: int | None = Field(None, description="Refusals whose count would have carried it at every instant.")
+    unknown: int | None = Field(None, description="Those of which nobody can tell.")
 
 
 class OutcomeStatus(StatusModel):

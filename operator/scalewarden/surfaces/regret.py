@@ -45,7 +45,7 @@ def regret_of(status: RegretStatus | None, desired: int, now: float, limits: Thr
     if status is None or status.outcomes is None:
         return None
     written = status.outcomes.model_dump()
-    counts = {one: written[one.lower()] for one in Outcome if 0 < written[one.lower()] <= MOST}
+    counts = {one: count for one in Outcome if 0 < (count := written[one.lower()] or 0) <= MOST}
     margin = status.margin or 0.0
     sound = isfinite(margin) and 0 <= margin <= limits["marginMost"]
     return Regret(
@@ -99,5 +99,5 @@ def regret_text(status: RegretStatus | None) -> str:
     return f"What became of {said}" if said else ""
 
 
-def _counts(found: Mapping[str, int]) -> str:
+def _counts(found: Mapping[str, int | None]) -> str:
     return ", ".join(f"{count} {name}" for name, count in found.items() if count)

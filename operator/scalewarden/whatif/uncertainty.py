@@ -26,11 +26,8 @@ def kv_cache_usage(case: Case) -> Range | None:
     predicted = predict.kv_cache_usage(case)
     if predicted is None:
         return None
-    seen = max(_bounds(case), default=None)
-    if seen is None:
-        return None
     noise = _growth_noise(case)
-    low = seen + predict.queue_share(case) + max(0.0, predict.rise_share(case) - noise)
+    low = max(_bounds(case)) + predict.queue_share(case) + max(0.0, predict.rise_share(case) - noise)
     return _range(min(low, predicted), predicted + noise)
 
 
@@ -38,9 +35,7 @@ def _bounds(case: Case) -> Iterator[float]:
     """The worst survivor at every instant from which all replicas that were seen have a value."""
     alive, gone = ([(one, _window(case, one)) for one in some] for some in (case.alive, case.gone))
     known = [points for _, points in (*alive, *gone) if points]
-    start = max((points[0].at for points in known), default=None)
-    if start is None:
-        return
+    start = max(points[0].at for points in known)
     sized, sticky = case.fleet.in_tokens, case.snapshot.routing is Routing.STICKY
     for at in sorted({point.at for points in known for point in points if point.at >= start}):
         yield worst_survivor(

@@ -1,5 +1,6 @@
 """What a tired person reads: a screen that is short, stable in width, and says the same without colour."""
 
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -17,10 +18,14 @@ RECORDINGS = sorted(
 ORDER = ("What is measured", "What it means", "What would happen", "What to do")
 
 
+evaluation = cache(lambda folder: judged(load(folder)))
+"""Judged once for all of these tests."""
+
+
 def screen(folder: Path, width: int = 100, *, long: bool = False) -> str:
     out = StringIO()
     console = Console(file=out, width=width, highlight=False, markup=False, emoji=False, color_system=None)
-    show(chain_of(judged(load(folder)), long=long), console)
+    show(chain_of(evaluation(folder), long=long), console)
     return out.getvalue()
 
 

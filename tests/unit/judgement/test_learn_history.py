@@ -107,3 +107,10 @@ def test_a_declared_itl_needs_its_quantile() -> None:
 def test_calm_history_gives_the_floor() -> None:
     found = learned({"a": pod(waiting=0.0, gen_tps=700.0)})
     assert {point.value for point in found.calm} == {700.0}
+
+
+def test_a_pod_says_nothing_of_the_time_before_it_was_there() -> None:
+    late = {name: points[-20:] for name, points in pod(gen_tps=900.0).items()}
+    found = learned({"a": pod(), "b": late})
+    assert {point.value for point in found.saturated if point.at < build.AT - 20 * STEP} == {500.0}
+    assert 900.0 in {point.value for point in found.saturated}

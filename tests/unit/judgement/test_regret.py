@@ -156,7 +156,7 @@ def test_a_blind_refusal_tells_nothing() -> None:
     service.refuse(0, 3)
     for at in (0, 15, 30):
         service.look(at, fleet(4, kv=None, waiting=None, running=None))
-    assert service.known.held is not None and not service.known.held.seen
+    assert service.known.held is not None and service.known.counts == {}
     service.look(900, fleet(4, kv=0.2))
     assert service.known.counts == {Outcome.NEEDLESS: 1}  # judged by what is seen once it is seen
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scalewarden.errors import BadObject
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.policy import AutoscalerScaleDown, Mode, Objectives, OnHold, Policy
+from scalewarden.model.thresholds import Thresholds
 from tests.unit.model.objects import BAD, GOOD, Bad, deployment
 
 UNTIL = "scalewarden.dev/break-glass-until"
@@ -143,3 +144,26 @@ def test_no_glass_is_no_problem(annotations: dict[str, str] | None) -> None:
 def test_annotations_never_raise_and_the_end_is_a_number(annotations: dict[str, str]) -> None:
     until = annotated(annotations).policy.break_glass_until
     assert until is None or math.isfinite(until)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "advice"),
+    [
+        ({"metrics": {"port": [1]}}, "spec.metrics.port", ""),
+        ({"objectives": {"interTokenLatency": {"p90": "80ms"}}}, "spec.objectives.interTokenLatency.p90", "p95"),
+        ({"signals": {"custom": [{"signal": "kv_usage", "promq": "x"}]}}, "spec.signals.custom[0].promq", "promql"),
+        ({"policy": {"thresholds": {"kvUsageAlow": "0.6"}}}, "spec.policy.thresholds", "scalewarden rules"),
+    ],
+)
+def test_a_mistake_deep_inside_is_found_by_its_path(spec: dict[str, Any], field: str, advice: str) -> None:
+    with pytest.raises(BadObject) as refused:
+        InferenceDeployment.parse(deployment(spec))
+    assert field in refused.value.where and advice in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_thresholds_are_numbers_with_known_names() -> None:
+    assert Thresholds.parse({"kvUsageAllow": "0.6"})["kvUsageAllow"] == 0.6
+    for bad, where in (({"kvUsage": "0.6"}, "spec.policy.thresholds"), ({"kvUsageAllow": "much"}, ".kvUsageAllow")):
+        with pytest.raises(BadObject) as refused:
+            Thresholds.parse(bad)
+        assert refused.value.where.endswith(where) and refused.value.hint

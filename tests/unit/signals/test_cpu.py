@@ -143,3 +143,19 @@ def test_the_service_is_the_mean_of_its_replicas():
     assert service_cpu([half, {RATIO: NOT_READ}])[RATIO] == Absent("not measured on every ready replica")
     assert service_cpu([{}])[RATIO] == NOT_READ
     assert service_cpu([])[RATIO] == Absent("no replica is ready")
+
+
+def test_counters_that_ended_long_ago_are_stale():
+    found = read(pages({"vllm": 3.0}), {"vllm": 4.0}, now=NOW + 301)[RATIO]
+    assert isinstance(found, Absent) and found.cause.startswith("stale: ")
+
+
+def test_a_container_that_took_the_place_of_another_says_nothing_of_it():
+    first, second = pages({"old": 3.0}, count=2)[0], pages({"vllm": 3.0}, count=2)[1]
+    found = read([first, second], {"vllm": 4.0})[RATIO]
+    assert isinstance(found, Absent) and "fewer than two samples" in found.cause
+
+
+def test_measured_cores_of_nobody_that_counts():
+    found = read([Scrape(NOW, rows(CORES, {"": 1.0}))], {"vllm": 4.0})[RATIO]
+    assert isinstance(found, Absent)

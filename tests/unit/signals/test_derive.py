@@ -200,3 +200,9 @@ def test_the_engines_of_a_pod_are_counted() -> None:
     assert derive([one], Engine.VLLM, one.at, Thresholds(), 600).engines == 1
     ranks = scrape(0, 'sglang:num_running_reqs{dp_rank="0"} 4', 'sglang:num_running_reqs{dp_rank="1"} 1')
     assert derive([ranks], Engine.SGLANG, ranks.at, Thresholds(), 600).engines == 2
+
+
+def test_without_a_page_and_without_a_hint_there_is_no_engine():
+    found = derive([], Engine.AUTO, NOW, Thresholds(), 600)
+    assert all(isinstance(signal, Absent) for signal in found.signals.values())
+    assert cause(found.signals[SignalName.RUNNING]) == "no scrape of its metrics page"

@@ -103,3 +103,8 @@ def test_an_old_page_says_nothing_of_now():
     kept = Gateway(PICKER, (*pages([flow(4)]), Scrape(NOW + 400, ())), frozenset({"llama"}))
     old = wait(kept, now=NOW + 400)
     assert isinstance(old, Absent) and old.cause.startswith("stale: ")
+
+
+def test_pages_of_before_the_window_are_none():
+    old = Gateway(PICKER, (), frozenset({"llama"}))
+    assert wait(old) == Absent("no scrape of the endpoint picker's metrics page")

@@ -193,3 +193,15 @@ def test_old_values_are_absent():
 
 def test_no_gpu_says_why():
     assert pod_signals(())[SignalName.GPU_BUSY] is NO_EXPORTER
+
+
+@pytest.mark.parametrize("huge", ["1.7976931348623157e308", "-1e300"])
+def test_a_number_beyond_measure_breaks_no_sum(huge: str):
+    lines = (f"DCGM_FI_DEV_FB_USED{{{WHOLE}}} {huge}", f"DCGM_FI_DEV_FB_FREE{{{WHOLE}}} 1.7e308")
+    assert isinstance(gpu(*lines).signal(SignalName.FB_USED), Absent)
+
+
+def test_a_row_of_no_device_is_nobodys():
+    nameless = f'{BUSY}{{gpu="0",namespace="serving",pod="llama-0"}} 0.9'
+    found = gpu(f"{BUSY}{{{WHOLE}}} 0.2", nameless, 'DCGM_FI_PROF_PCIE_TX_BYTES{gpu="0"} 5')
+    assert value(found.signal(SignalName.ENGINE_ACTIVE)) == 0.2

@@ -5,7 +5,9 @@ import pytest
 from scalewarden.model.signal import ENGINE_SIGNALS, Absent, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import NEVER_READ, Engine
+from scalewarden.signals.gpus import EXPORTERS
 from scalewarden.signals.gpus.devices import NO_EXPORTER
+from scalewarden.signals.gpus.table import ExporterTable
 from scalewarden.signals.remedies import remedy
 from scalewarden.signals.staleness import stale
 
@@ -64,3 +66,10 @@ def test_what_is_never_exported_is_decided_by_something_else(name: SignalName) -
 )
 def test_the_switch_is_named(engine: Engine, name: str, cause: str, switch: str) -> None:
     assert switch in remedy(engine, SignalName(name), Absent(cause))
+
+
+@pytest.mark.parametrize("table", EXPORTERS, ids=lambda table: table.title)
+def test_an_exporter_that_names_no_pod_says_how_it_would(table: ExporterTable) -> None:
+    cause = Absent(f"{table.title} names no pod: {table.nameless}")
+    signal = table.rows[0].signal
+    assert table.nameless in remedy(Engine.VLLM, signal, cause)

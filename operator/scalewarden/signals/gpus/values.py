@@ -9,7 +9,7 @@ from typing import NamedTuple
 from scalewarden.signals.gpus.labels import Device, Holder, device_of, holder_of
 from scalewarden.signals.gpus.table import ExporterTable, Field
 from scalewarden.signals.pages import Pages
-from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.signals.sample import BEYOND, Sample, Scrape
 
 OVERSHOOT = 1.1
 """Profiling counters read slightly above 1 at times."""
@@ -144,7 +144,7 @@ class Part:
 
     def _rows(self, scrape: Scrape, name: str) -> list[Sample]:
         rows = (sample for spelled in self.table.spellings(name) for sample in scrape.named(spelled))
-        return [sample for sample in rows if not self.table.blank(sample.value)]
+        return [sample for sample in rows if not self.table.blank(sample.value) and abs(sample.value) < BEYOND]
 
     def _on(self, spelled: str) -> bool:
         return any(scrape.named(spelled) for scrape in self.pages.scrapes)
