@@ -1,4 +1,7 @@
-"""The chain from facts to advice on one screen: what is measured, what it means, what would happen, what to do."""
+"""The chain from facts to advice on one screen: what is measured, what it means, what would happen, what to do.
+
+The answer stands above it in two lines.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +13,13 @@ from rich.text import Text
 
 WIDTH = 100
 """Widest line, so that a screen can be read, quoted and compared."""
+
+INDENT = 2
+GAPS = (2, 1)
+"""Columns between two columns of a table, and between those of one that is too wide so."""
+
+MOST_TO_DO = 2
+"""Things to do that are said first; more would be no short answer."""
 
 ABSENT = "–"
 """Stands where a number was not measured; never zero."""
@@ -44,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What the screen shows, from top to bottom; empty parts are left out."""
+    """What the screen shows, from top to bottom; empty parts are left out. to_do: the most urgent first."""
 
     title: str
     context: str
@@ -80,6 +90,7 @@ def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
 def show(chain: Chain, console: Console) -> None:
     """Print the chain; readable without colour, never wider than the console. A part without content is left out."""
     console.print(Text(chain.title, style="bold"), Text(chain.context), sep="  ")
+    _lines(console, _lead(chain))
     if chain.measured.rows or chain.measured_notes:
         _heading(console, "What is measured")
         _grid(console, chain.measured)
@@ -101,6 +112,13 @@ def show(chain: Chain, console: Console) -> None:
         _grid(console, grid)
 
 
+def _lead(chain: Chain) -> tuple[Line, ...]:
+    """The answer and the first things to do ahead of the reasons: on a small terminal the rest scrolls away."""
+    answer = Line(chain.verdict.status, chain.verdict.subject, chain.question)
+    do = Line("Do", "", " ".join(chain.to_do[:MOST_TO_DO]))
+    return (answer, do) if chain.to_do else (answer,)
+
+
 def number(value: float | None, decimals: int | None = None) -> str:
     """A dash for what was not measured; two decimals where they matter, unless `decimals` says how many."""
     if value is None:
@@ -114,6 +132,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def keep(safe: int, desired: int) -> str:
+    """What to do where a removal is not safe."""
+    return (
+        f"Go no lower than {counted(safe, 'replica')} now."
+        if safe < desired
+        else f"Keep {counted(desired, 'replica')} now."
+    )
+
+
 def _heading(console: Console, text: str) -> None:
     console.print()
     console.print(Text(text, style="bold"))
@@ -121,19 +148,38 @@ def _heading(console: Console, text: str) -> None:
 
 def _notes(console: Console, notes: tuple[str, ...]) -> None:
     for note in notes:
-        console.print(Padding(Text(note), (0, 0, 0, 2)))
+        console.print(Padding(Text(note), (0, 0, 0, INDENT)))
 
 
 def _grid(console: Console, grid: Grid) -> None:
     if not grid.rows:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for index, heading in enumerate(grid.headings):
+    gap, widths = _fitting(grid, console.width - INDENT)
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim", show_edge=False)
+    for index, (heading, width) in enumerate(zip(grid.headings, widths, strict=True)):
         text = index == 0 or grid.ragged
-        table.add_column(heading, justify="left" if text else "right", overflow="fold")
+        table.add_column(heading, justify="left" if text else "right", overflow="fold", width=width)
     for row in grid.rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Padding(table, (0, 0, 0, INDENT)))
+
+
+def _fitting(grid: Grid, room: int) -> tuple[int, list[int | None]]:
+    """Columns between two columns, and how wide each column is; free where nothing fits.
+
+    Cells are broken between words, the longest first: a number that breaks in the middle is read as another one.
+    """
+    columns = list(zip(grid.headings, *grid.rows, strict=True))
+    widths = [max(map(len, cells)) for cells in columns]
+    words = [max(len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
+    for gap in GAPS:
+        tried = list(widths)
+        while (wide := sum(tried) + gap * (len(tried) - 1)) > room and tried != words:
+            longest = max(range(len(tried)), key=lambda index: tried[index] - words[index])
+            tried[longest] = max(words[longest], tried[longest] - (wide - room))
+        if wide <= room:
+            return gap, list(tried)
+    return GAPS[0], [None] * len(widths)
 
 
 def _lines(console: Console, lines: tuple[Line, ...]) -> None:
@@ -143,4 +189,4 @@ def _lines(console: Console, lines: tuple[Line, ...]) -> None:
     for line in lines:
         sentence = Text(f"{line.subject}  ", style="bold") if line.subject else Text()
         table.add_row(Text(line.status, style=_STYLES.get(line.status, "bold")), sentence.append(Text(line.message)))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Padding(table, (0, 0, 0, INDENT)))

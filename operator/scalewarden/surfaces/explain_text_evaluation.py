@@ -12,7 +12,7 @@ from scalewarden.model.workload import Replica
 from scalewarden.signals.freshness import State, age, replica_state, required
 from scalewarden.surfaces.baseline_text import learned_text
 from scalewarden.surfaces.explain_numbers import every_number
-from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, merged, number
+from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, counted, keep, merged, number
 
 MOST_REPLICAS = 12
 """More replicas than this are shown by their fullest ones."""
@@ -40,8 +40,8 @@ def chain_of(evaluation: Evaluation, *, long: bool = False) -> Chain:
         finding_notes=_clear(evaluation.findings) if long else _silent(evaluation.findings),
         question=question(snapshot),
         verdict=Line(verdict.decision, verdict.reason, verdict.message),
-        tests=_tests(verdict),
-        test_notes=tuple(_skipped(verdict, causes=long)),
+        tests=_tests(verdict, every=long),
+        test_notes=(*(() if long else _passed(verdict)), *_skipped(verdict, causes=long)),
         to_do=tuple(_to_do(evaluation)),
         numbers=every_number(evaluation) if long else (),
     )
@@ -133,17 +133,37 @@ def question(snapshot: Snapshot) -> str:
     return f"{snapshot.intent.from_} → {counted(snapshot.intent.to, 'replica')}, asked by {who}"
 
 
-def _tests(verdict: Verdict) -> Grid:
-    spoke = [test for test in verdict.tests if test.value is not None and test.skipped is None]
+def _tests(verdict: Verdict, *, every: bool) -> Grid:
+    """The tests that stand against it and the one that binds; those that passed as well where `every` is asked for."""
+    shown = (test for test in _spoke(verdict) if every or _matters(test, verdict))
     headings = ("test", "value", "safe up to", "refused from", "answer")
-    return Grid(headings, tuple(_test(test, verdict) for test in spoke))
+    return Grid(headings, tuple(_test(test, verdict) for test in shown))
+
+
+def _spoke(verdict: Verdict) -> list[TestResult]:
+    return [test for test in verdict.tests if test.value is not None and test.skipped is None]
+
+
+def _matters(test: TestResult, verdict: Verdict) -> bool:
+    return test.test is verdict.binding_test or test.decision is not Decision.ALLOW
 
 
 def _test(test: TestResult, verdict: Verdict) -> tuple[str, ...]:
     name = f"{test.test} (binds)" if test.test is verdict.binding_test else str(test.test)
+    return name, *_numbers(test), str(test.decision)
+
+
+def _numbers(test: TestResult) -> tuple[str, ...]:
+    """Value, Allow line and Deny line; whole where all three are."""
     numbers = (test.value, test.allow, test.deny)
     whole = all(value is None or value.is_integer() for value in numbers)
-    return name, *(number(value, 0 if whole else 2) for value in numbers), str(test.decision)
+    return tuple(number(value, 0 if whole else 2) for value in numbers)
+
+
+def _passed(verdict: Verdict) -> tuple[str, ...]:
+    """The other tests, each with its value, on a line of their own."""
+    passed = [f"{test.test} {_numbers(test)[0]}" for test in _spoke(verdict) if not _matters(test, verdict)]
+    return (f"Passed: {', '.join(passed)}",) if passed else ()
 
 
 def _skipped(verdict: Verdict, *, causes: bool) -> Iterator[str]:
@@ -160,9 +180,8 @@ def _skipped(verdict: Verdict, *, causes: bool) -> Iterator[str]:
 
 
 def _to_do(evaluation: Evaluation) -> Iterator[str]:
+    """Which count to keep, then what the diagnosis advises."""
     verdict, snapshot = evaluation.verdict, evaluation.snapshot
+    if verdict.decision is not Decision.ALLOW:
+        yield keep(verdict.safe_replicas, snapshot.replicas_desired)
     yield evaluation.diagnosis.advice
-    if verdict.decision is not Decision.ALLOW and verdict.safe_replicas < snapshot.replicas_desired:
-        yield f"Go no lower than {counted(verdict.safe_replicas, 'replica')} now."
-    elif verdict.decision is not Decision.ALLOW:
-        yield f"Keep {counted(snapshot.replicas_desired, 'replica')} now."

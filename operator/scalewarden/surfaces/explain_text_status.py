@@ -8,7 +8,7 @@ from scalewarden.model.policy import Mode
 from scalewarden.model.status import EvidenceStatus, FindingStatus, InferenceDeploymentStatus
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.baseline_text import learned_text
-from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, merged, number
+from scalewarden.surfaces.explain_text import ABSENT, Chain, Grid, Line, keep, merged, number
 from scalewarden.surfaces.regret import regret_text
 
 STALE = 180.0
@@ -178,6 +178,16 @@ def _decisions(status: InferenceDeploymentStatus) -> Iterator[Line]:
 
 
 def _to_do(status: InferenceDeploymentStatus) -> Iterator[str]:
+    """Which count to keep, what the diagnosis advises, and where the remedies stand."""
+    unsafe, counts = status.condition("ScaleDownSafe"), status.replicas
+    if (
+        unsafe is not None
+        and unsafe.status != "True"
+        and status.safe_replicas is not None
+        and counts
+        and counts.desired
+    ):
+        yield keep(status.safe_replicas, counts.desired)
     if status.diagnosis is not None and status.diagnosis.advice:
         yield status.diagnosis.advice
     fired = sorted({finding.rule for finding in _all_findings(status) if finding.status == "Fired"})
