@@ -101,6 +101,14 @@ class Live:
         """Why pods gave no page at the last reading."""
         return dict(self._gatherer.trouble(self.service).pods)
 
+    def unread(self) -> Iterator[str]:
+        """What went wrong at the last reading, for a person: of the source as a whole, and of the first pod of all."""
+        trouble = self._gatherer.trouble(self.service)
+        if trouble.source:
+            yield f"{self.choice} could not be read: {trouble.source}"
+        for pod, cause in sorted(trouble.pods.items())[:1]:
+            yield f"{len(trouble.pods)} of {len(self.service.pods)} pods gave no page, first {pod}: {cause}"
+
     @property
     def autoscalers(self) -> list[Object]:
         """The HPAs and ScaledObjects of the target, and the ScaledObjects that own one of them."""

@@ -79,14 +79,19 @@ async def _looked(
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The service as it is, with what its operator knows of the time before."""
     async with reading(cluster, found, options, direct=direct) as (live, pages):
-        await live.look()
-        await _read(live, span)
-        now = time.time()
-        history = as_judged(found.status, now, found.policy.stabilization)
-        learned = learned_of(found.status.baseline, now)
-        snapshot = assemble(live.service.declared, live.facts(), at=now, history=history, learned=learned)
-        notes = (pages.said, *live.notes.values(), _known(history is not None, span))
-        return snapshot, tuple(note for note in notes if note)
+        snapshot, notes = await looked(live, found, span)
+        return snapshot, ((pages.said,) if pages.said else ()) + notes
+
+
+async def looked(live: Live, found: InferenceDeployment, span: float) -> tuple[Snapshot, tuple[str, ...]]:
+    """Read for `span` s. The snapshot, and what a reader must know of it; what cannot be read is absent in it."""
+    await live.look()
+    await _read(live, span)
+    now = time.time()
+    history = as_judged(found.status, now, found.policy.stabilization)
+    learned = learned_of(found.status.baseline, now)
+    snapshot = assemble(live.service.declared, live.facts(), at=now, history=history, learned=learned)
+    return snapshot, (*live.unread(), *live.notes.values(), _known(history is not None, span))
 
 
 def _known(remembered: bool, span: float) -> str:

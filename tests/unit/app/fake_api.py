@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from scalewarden.sources.kubeapi import ApiError
+from scalewarden.sources.kubeapi import ApiError, Listing
 from scalewarden.sources.kuberesource import Resource
 
 Object = dict[str, Any]
@@ -25,6 +25,19 @@ class FakeApi:
     async def find(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Object | None:
         self._may("find")
         return copy.deepcopy(self.objects.get((resource.plural, namespace, name)))
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        found = await self.find(resource, namespace, name)
+        if found is None:
+            raise ApiError("not found", status=404)
+        return found
+
+    async def list(self, resource: Resource, namespace: str = "", *, fields: str = "") -> Listing:
+        """Of one kind; every field selector fits."""
+        self._may("list")
+        held = ((plural, space, obj) for (plural, space, _), obj in self.objects.items())
+        fitting = [obj for plural, space, obj in held if plural == resource.plural and namespace in ("", space)]
+        return Listing(tuple(copy.deepcopy(fitting)), str(self._version))
 
     async def create(self, resource: Resource, obj: Object, *, manager: str) -> Object:
         self._may("create")
