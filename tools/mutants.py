@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION = "3.8.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalewarden" / f"mutants-{VERSION}"
 
-TESTS = ("tests/unit/judgement", "tests/rules", "tests/incidents", "tests/contract/test_evaluate.py")
-"""Fast, and the same at every run: generated examples would make a mutant live today and die tomorrow."""
+TESTS = (
+    "tests/unit/judgement", "tests/rules/test_rules.py::test_case", "tests/rules/test_stuck.py", "tests/incidents",
+    "tests/contract/test_evaluate.py",
+)  # fmt: skip
+"""Fast, and the same at every run: generated examples would make a mutant live today and die tomorrow. Tests that read
+the source are left out: a mutated module has another."""
 
 COPIED = ("tests", "tools", "examples", "docs", "crds", "charts", "pyproject.toml", "Makefile", "README.md")
 

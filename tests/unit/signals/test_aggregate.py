@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from scalewarden.model.signal import Absent, Reading, SignalName
+from scalewarden.model.signal import Absent, Reading, SignalName, Unit
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
 from scalewarden.signals.aggregate import service_signals
@@ -84,3 +84,29 @@ def test_a_pod_that_fell_silent_long_ago_counts_no_longer():
     name = "vllm:time_to_first_token_seconds"
     old = [scrape(at, f'{name}_bucket{{le="+Inf"}} {at}', f"{name}_sum 1", f"{name}_count 1") for at in (-500, -400)]
     assert cause(service(pod(old))[SignalName.TTFT_P95]).startswith("stale")
+
+
+def told(value: float, observations: float | None = None, at: float = NOW) -> Derived:
+    """A pod whose engine only tells a quantile and a mean."""
+    p95 = Reading(value, Unit.SECONDS, at, "p95", observations=observations)
+    mean = Reading(value, Unit.SECONDS, at, "mean", observations=observations)
+    return Derived({SignalName.TTFT_P95: p95, SignalName.QUEUE_MEAN: mean})
+
+
+def test_of_quantiles_that_are_only_told_the_worst_speaks():
+    found = service_signals([told(0.2), told(0.9, at=NOW - 30), told(0.4)], Thresholds())[SignalName.TTFT_P95]
+    assert isinstance(found, Reading) and (found.value, found.at, found.series) == (0.9, NOW - 30, ())
+
+
+def test_means_that_are_only_told_are_weighed_by_what_stands_behind_them():
+    name = SignalName.QUEUE_MEAN
+    weighed = service_signals([told(0.2, 30), told(0.8, 10)], Thresholds())[name]
+    plain = service_signals([told(0.2, 30), told(0.8)], Thresholds())[name]
+    assert isinstance(weighed, Reading) and isinstance(plain, Reading)
+    assert (weighed.value, plain.value) == (pytest.approx(0.35), pytest.approx(0.5))
+
+
+def test_without_any_the_cause_is_a_pods_or_that_there_is_none():
+    silent = Derived({SignalName.TTFT_P95: Absent("not exported")})
+    assert service_signals([silent], Thresholds())[SignalName.TTFT_P95] == Absent("not exported")
+    assert service_signals([], Thresholds())[SignalName.TTFT_P95] == Absent("no replica is ready")

@@ -206,3 +206,9 @@ def test_without_a_page_and_without_a_hint_there_is_no_engine():
     found = derive([], Engine.AUTO, NOW, Thresholds(), 600)
     assert all(isinstance(signal, Absent) for signal in found.signals.values())
     assert cause(found.signals[SignalName.RUNNING]) == "no scrape of its metrics page"
+
+
+def test_blocks_in_use_of_an_unknown_number_are_no_share():
+    used = scrape(0, 'nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="used",model="m",version="1"} 40')
+    found = derive([used], Engine.TRITON, NOW, Thresholds(), 600).signals[SignalName.KV_USAGE]
+    assert isinstance(found, Absent)
