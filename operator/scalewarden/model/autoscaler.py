@@ -80,6 +80,7 @@ class AutoscalerMetric:
     field is the path inside the object, for messages. container is the one that a ContainerResource measures.
     current is what the HPA last read, in the target's unit. activation is the value from which KEDA leaves zero.
     ignore_null_values is the trigger's, None where it is not written (KEDA then ignores them).
+    said is what a trigger that reads no PromQL says it reads: a filter, an expression, a name.
     """
 
     source: MetricSource
@@ -92,6 +93,7 @@ class AutoscalerMetric:
     current: float | None = None
     activation: float | None = None
     ignore_null_values: bool | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """What the rules about autoscalers share: who is judged, and which finding speaks for all of them."""
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, Pause
 from scalewarden.model.finding import Evidence, Finding, Severity, Status
 from scalewarden.model.signal import Unit
 from scalewarden.model.snapshot import Snapshot
@@ -11,6 +13,10 @@ from scalewarden.rules.rule import Rule
 Judge = Callable[[Autoscaler], Finding]
 PODS_OWN = {MetricSource.RESOURCE, MetricSource.CONTAINER_RESOURCE, MetricSource.TRIGGER}
 LOUDNESS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+_KEDAS = re.compile(r"s\d+-[a-z]|composite-metric")
+"""How KEDA names the metrics of the HPAs that it makes: the trigger's place and type, or its formula."""
+_ELSEWHERE = {"external", "external-push", "metrics-api"}
+"""Triggers that ask another program, which alone knows what the number is."""
 
 
 def label(autoscaler: Autoscaler) -> str:
@@ -23,10 +29,15 @@ def judged(snapshot: Snapshot) -> Iterator[Autoscaler]:
     return (one for one in snapshot.autoscalers if one.ignore_reason is None)
 
 
+def acting(snapshot: Snapshot) -> Iterator[Autoscaler]:
+    """Those of them that no pause stops altogether."""
+    return (one for one in judged(snapshot) if one.paused is not Pause.ALL)
+
+
 def worst(rule: Rule, snapshot: Snapshot, judge: Judge) -> Finding:
     """The loudest finding over all autoscalers, else one that could not speak; clear where there is none, or where each
-    is ignored for a reason."""
-    findings = [judge(autoscaler) for autoscaler in judged(snapshot)]
+    is ignored for a reason. What is wrong with a paused one is only information: it moves nothing."""
+    findings = [_of_paused(autoscaler, judge(autoscaler)) for autoscaler in judged(snapshot)]
     fired = [finding for finding in findings if finding.fired]
     if fired:
         return max(fired, key=lambda finding: LOUDNESS.index(finding.severity))
@@ -36,6 +47,12 @@ def worst(rule: Rule, snapshot: Snapshot, judge: Judge) -> Finding:
         return rule.clear("no autoscaler acts on the target")
     silenced = snapshot.autoscalers[0]
     return rule.clear(f"{label(silenced)} is ignored: {_one_line(silenced)}", autoscaler=label(silenced))
+
+
+def _of_paused(autoscaler: Autoscaler, finding: Finding) -> Finding:
+    if autoscaler.paused is not Pause.ALL or not finding.fired:
+        return finding
+    return replace(finding, severity=Severity.INFO, message=f"{finding.message}; it is paused")
 
 
 def cpu_or_memory(metric: AutoscalerMetric) -> bool:
@@ -49,16 +66,32 @@ def reading(snapshot: Snapshot, series_of: Callable[[AutoscalerMetric], str | No
     return next(found, None)
 
 
+def safe_count(snapshot: Snapshot) -> int | None:
+    """The last count that passed every test; None where none was judged."""
+    counts = snapshot.history.safe_counts if snapshot.history else ()
+    return int(counts[-1].value) if counts else None
+
+
 def _one_line(autoscaler: Autoscaler) -> str:
     return " ".join((autoscaler.ignore_reason or "").split()) or "no reason given"
 
 
 def mute(rule: Rule, autoscaler: Autoscaler) -> Finding | None:
-    """Unknown where a prometheus trigger names no query: what it reads is not there to be judged."""
-    found = next((metric for metric in autoscaler.metrics if metric.name == "prometheus" and not metric.query), None)
+    """Unknown where what a metric reads is not there to be judged: a prometheus trigger without a query, a trigger that
+    asks another program, a metric of an HPA that KEDA made for a ScaledObject that is not known."""
     name = label(autoscaler)
-    what = f"{name} has a prometheus trigger without a query"
-    return rule.unknown(f"{what} ({found.field})", autoscaler=name) if found else None
+    found = next(((what, metric.field) for metric in autoscaler.metrics if (what := _unsaid(metric))), None)
+    return rule.unknown(f"{name} has {found[0]} ({found[1]})", autoscaler=name) if found else None
+
+
+def _unsaid(metric: AutoscalerMetric) -> str | None:
+    if metric.source is MetricSource.TRIGGER and metric.name == "prometheus" and not metric.query:
+        return "a prometheus trigger without a query"
+    if metric.source is MetricSource.TRIGGER and metric.name in _ELSEWHERE and not metric.said:
+        return f"a trigger of type {metric.name}, which does not say what it reads"
+    if metric.source is MetricSource.EXTERNAL and _KEDAS.match(metric.name):
+        return "a metric that KEDA makes of a trigger, and the ScaledObject is not there"
+    return None
 
 
 def counted(signal: str, metrics: list[AutoscalerMetric]) -> Evidence:

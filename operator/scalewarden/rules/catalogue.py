@@ -4,6 +4,7 @@ from scalewarden.rules.autoscaler import (
     cpu_blind,
     cpu_scaled_gpu_workload,
     ineffective_scale_up,
+    maximum_under_safe_count,
     metric_that_never_falls,
     missing_data_reads_as_idle,
     no_scale_down_behavior,
@@ -86,4 +87,5 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (two_scalers_one_target.RULE, two_scalers_one_target.check),
     (utilization_under_mig.RULE, utilization_under_mig.check),
     (target_over_guard_line.RULE, target_over_guard_line.check),
+    (maximum_under_safe_count.RULE, maximum_under_safe_count.check),
 )

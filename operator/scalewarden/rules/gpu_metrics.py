@@ -37,7 +37,9 @@ _NOT_UNDER_MIG = re.compile(
 )
 _LOAD = re.compile(
     r"requests?_(waiting|running|deferred|processing|inflight)|(waiting|running|queued|inflight|queue)_req"
-    r"|queue_(size|depth|length)|queued|(kv|gpu)_cache|cache_usage|token_usage|tokens_total|throughput",
+    r"|queue_(size|depth|length)|queued|(kv|gpu)_cache|cache_usage|token_usage|tokens_total|throughput"
+    r"|batch_current_size|pending_request|ongoing_requests|(in_?flight|active)_requests|requests_active"
+    r"|trt_llm_request_metrics",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[a-zA-Z_][\w:./|]*")
@@ -84,8 +86,8 @@ def phrase(name: str) -> str | None:
 
 def names(metric: AutoscalerMetric) -> list[str]:
     """Series names that a metric mentions: its own name, and the words of its query outside of strings and comments,
-    with the series that are named by a string."""
-    return [metric.name, *words(bare(metric.query)), *quoted(metric.query)]
+    with the series that are named by a string; where it is no PromQL, any word of what it says."""
+    return [metric.name, *words(bare(metric.query)), *quoted(metric.query), *words(metric.said)]
 
 
 def words(text: str) -> list[str]:

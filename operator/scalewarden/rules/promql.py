@@ -11,12 +11,14 @@ _SUM = re.compile(r"\bsum(_over_time)?\b", re.IGNORECASE)
 _OUTERMOST = re.compile(rf"^[\s(]*({_AGGREGATORS})\b", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*/+%^]|(?<!\w)-(?!\w)")
 _ZERO = re.compile(
-    r"\bor\b\s*(?:on\s*\([^)]*\)\s*|ignoring\s*\([^)]*\)\s*)?\(*\s*vector\s*\(\s*0(?:\.0*)?\s*\)"  # or vector(0)
-    r"|\bdefault\s+0(?:\.0*)?(?![\w.])",  # MetricsQL
+    r"\bor\b ?(?:(?:on|ignoring) ?\([^)]*\) ?)?(?:\w{1,40} ?\(|[( ]){0,16}vector ?\( ?0(?:\.0*)? ?\)"  # or vector(0)
+    r"|\bor\b[^,]{0,200}(?:\* ?0(?:\.0*)?(?![\w.])|(?<![\w.])0(?:\.0*)? ?\*)"  # or up * 0, or 0 * absent(x)
+    r"|\bdefault 0(?:\.0*)?(?![\w.])",  # MetricsQL
     re.IGNORECASE,
 )
+"""Over a query with single spaces."""
 _FRACTION = re.compile(
-    r"cache_usage_perc|(^|[:_])(full_)?token_usage$|trtllm_kv_cache_utilization|kv_cache_usage_ratio|cache_hit_rate"
+    r"cache_usage_perc|(^|[:_])(full_)?token_usage$|kv_cache_utilization|kv_cache_usage_ratio|cache_hit_rate"
     r"|nv_gpu_utilization|fi_prof_\w+_(active|occupancy)|nvidia_smi_\w+_ratio",
     re.IGNORECASE,
 )
@@ -29,6 +31,16 @@ _QUEUE = re.compile(
     r"|inference_pending_request",
     re.IGNORECASE,
 )
+_SECONDS = re.compile(r"(time_to_first_token|inter_token_latency|time_per_output_token)_seconds", re.IGNORECASE)
+_QUANTILE = re.compile(
+    r"^[\s(]*(?:(?:max|min|avg)\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*)?histogram_quantile\s*\(", re.IGNORECASE
+)
+_GROUPING = re.compile(
+    rf"^[\s(]*(?:{_AGGREGATORS})\s*by\s*\((?P<before>[^)]*)\)|\)\s*by\s*\((?P<after>[^)]*)\)[\s)]*$", re.IGNORECASE
+)
+_OF_REPLICA = {"pod", "pod_name", "exported_pod", "kubernetes_pod_name", "instance"}
+"""Labels of which each replica has its own value."""
+_WAITING = re.compile(r"num_requests?_waiting|num_queue_reqs|tgi_queue_size|requests_deferred", re.IGNORECASE)
 _INSIDE = re.compile(
     r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", re.IGNORECASE
 )
@@ -62,6 +74,30 @@ def outermost(metric: AutoscalerMetric) -> str:
     return found.group(1).lower() if found and not calculates(metric) else ""
 
 
+def split(metric: AutoscalerMetric) -> str | None:
+    """The label by which the whole query stays split into its replicas: `pod` of `max by (pod) (…)`."""
+    found = _GROUPING.search(bare(metric.query)) if outermost(metric) else None
+    labels = (found.group("before") or found.group("after") or "") if found else ""
+    return next((label for label in words(labels) if label.lower() in _OF_REPLICA), None)
+
+
+def quantile(metric: AutoscalerMetric) -> str | None:
+    """The histogram of which the whole query is a quantile; None where arithmetic follows."""
+    if not _QUANTILE.search(bare(metric.query)) or calculates(metric):
+        return None
+    return next((name for name in series(metric) if name.endswith("_bucket")), None)
+
+
+def waits(metric: AutoscalerMetric) -> str | None:
+    """The series in seconds where all that the metric reads are times that a user waits for tokens."""
+    return _all(_SECONDS, metric)
+
+
+def waiting(metric: AutoscalerMetric) -> str | None:
+    """The first series where all that the metric reads count requests that wait."""
+    return _all(_WAITING, metric)
+
+
 def sums(metric: AutoscalerMetric) -> bool:
     """True where the query adds series up, somewhere."""
     return bool(_SUM.search(bare(metric.query)))
@@ -74,7 +110,7 @@ def calculates(metric: AutoscalerMetric) -> bool:
 
 def reads_zero_for_nothing(metric: AutoscalerMetric) -> bool:
     """True where the query answers 0 when its series are missing."""
-    return bool(_ZERO.search(bare(metric.query)))
+    return bool(_ZERO.search(" ".join(bare(metric.query).split())))
 
 
 def fractions(metric: AutoscalerMetric) -> str | None:

@@ -12,6 +12,7 @@ _SERIES = re.compile(r"[A-Za-z0-9_:./|-]{1,200}")
 _WORD = re.compile(r"([A-Za-z0-9]+)")
 _SEPARATORS = re.compile(r"[^_:./|-]")
 _LONGEST = 200
+_LONGEST_SAID, _MOST_WORDS = 1024, 64
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 """Endings that tell what a series is; one declared name may stand on the page under several."""
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -49,6 +50,14 @@ def series_name(value: Any, keeper: Keeper) -> str | None:
     telling = gpu_metrics.phrase(value)
     lost = f"_{telling}" if telling and gpu_metrics.phrase(shown) is None else ""
     return f"{alias}{lost}_{shown}" if any(map(_known, words)) else f"{alias}{lost}"
+
+
+def said(value: Any, keeper: Keeper) -> str | None:
+    """What a trigger that reads no PromQL says it reads: its words, as names of series."""
+    if not isinstance(value, str):
+        return None
+    words = gpu_metrics.words(value[:_LONGEST_SAID])[:_MOST_WORDS]
+    return " ".join(str(series_name(word, keeper)) for word in words)
 
 
 def _shown(word: str) -> str:

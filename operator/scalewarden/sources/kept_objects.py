@@ -8,7 +8,7 @@ from scalewarden.model.crd_break_glass import BREAK_GLASS, BREAK_GLASS_UNTIL
 from scalewarden.sources.behavior import IGNORE
 from scalewarden.sources.endpoints import PATH_ANNOTATION, PORT_ANNOTATION, SCHEME_ANNOTATION
 from scalewarden.sources.kept_container import RESOURCES, containers, resources, side_cars
-from scalewarden.sources.kept_names import metric_path, node_labels, number_text, series_name, trigger_type
+from scalewarden.sources.kept_names import metric_path, node_labels, number_text, said, series_name, trigger_type
 from scalewarden.sources.kept_query import query
 from scalewarden.sources.kept_service import INFERENCE_DEPLOYMENT
 from scalewarden.sources.kept_values import (
@@ -30,6 +30,7 @@ from scalewarden.sources.kept_values import (
     selector,
     uid,
 )
+from scalewarden.sources.scaledobjects import SAID
 from scalewarden.sources.tree import child, children
 
 Object = Mapping[str, Any]
@@ -179,6 +180,7 @@ _TRIGGER = {
         "targetValue": either(quantity),
         "type": _AMOUNT,
         "query": query,
+        **dict.fromkeys(SAID[:-1], said),
         "activationThreshold": either(quantity),
         "activationValue": either(quantity),
         "activationTargetValue": either(quantity),

@@ -26,8 +26,9 @@ _FUNCTIONS = listed(
     "deriv predict_linear avg_over_time min_over_time max_over_time sum_over_time count_over_time last_over_time "
     "quantile_over_time stddev_over_time present_over_time absent absent_over_time histogram_quantile histogram_avg "
     "label_replace label_join abs ceil floor round clamp clamp_min clamp_max exp ln log2 log10 sqrt sgn sort sort_desc "
-    "time timestamp changes resets"
+    "time timestamp changes resets pod pod_name exported_pod kubernetes_pod_name instance"
 )
+"""And the labels that rules look for in a grouping."""
 
 
 def query(value: Any, keeper: Keeper) -> str:

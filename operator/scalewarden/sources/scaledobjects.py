@@ -1,6 +1,7 @@
 """KEDA's ScaledObjects as plain facts about what they scale on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, Fallback, MetricSource, Pause, TargetType
@@ -15,6 +16,13 @@ _MINIMUM, _MAXIMUM = 0, 100
 _KEDA = "autoscaling.keda.sh"
 _ACTIVATIONS = ("activationThreshold", "activationValue", "activationTargetValue")
 _LONGEST_FLAG = 16
+_PODS_OWN = frozenset({"cpu", "memory"})
+_PROMQL = frozenset({"prometheus", "predictkube"})
+"""Triggers whose `query` is PromQL; in others it is another language."""
+SAID = ("filter", "expression", "metricName", "nrql", "valueLocation", "query")
+"""Where the others say what they read: Stackdriver, CloudWatch, Azure Monitor, New Relic, metrics-api, Datadog."""
+_LONGEST_SAID = 1024
+_LONGEST_QUERY = 8192  # what rules look for takes time with the square of it
 
 
 def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
@@ -27,7 +35,7 @@ def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
         name=str(child(scaled, "metadata").get("name", "")),
         target_kind=str(reference.get("kind") or "Deployment"),
         target_name=str(reference.get("name", "")),
-        metrics=tuple(_trigger(trigger, index) for index, trigger in enumerate(children(spec, "triggers"))),
+        metrics=_metrics(children(spec, "triggers"), composed=bool(_formula(spec))),
         min_replicas=count(spec.get("minReplicaCount"), _MINIMUM),
         max_replicas=count(spec.get("maxReplicaCount"), _MAXIMUM),
         has_scale_down_behavior=bool(child(behavior, "scaleDown")),
@@ -40,10 +48,23 @@ def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
         polling=quantity(spec.get("pollingInterval")),
         idle_replicas=count(spec.get("idleReplicaCount")),
         fallback=_fallback(child(spec, "fallback")),
-        formula=str(child(spec, "advanced", "scalingModifiers").get("formula") or ""),
+        formula=_formula(spec),
         paused=_paused(scaled),
         paused_replicas=_paused_replicas(scaled),
         hpa=_hpa_name(scaled),
+    )
+
+
+def _formula(spec: Object) -> str:
+    return str(child(spec, "advanced", "scalingModifiers").get("formula") or "")
+
+
+def _metrics(triggers: Iterable[Object], *, composed: bool) -> tuple[AutoscalerMetric, ...]:
+    """The triggers. With a formula the HPA follows what comes out of it, against the formula's own target: those of the
+    triggers count for nothing, but for CPU and memory, which no formula takes."""
+    found = (_trigger(trigger, index) for index, trigger in enumerate(triggers))
+    return tuple(
+        replace(one, target=None, target_type=None) if composed and one.name not in _PODS_OWN else one for one in found
     )
 
 
@@ -88,16 +109,21 @@ def _trigger(trigger: Object, index: int) -> AutoscalerMetric:
     """One trigger: cpu and memory hold their target in `value`, most others in `threshold`."""
     metadata, kind = child(trigger, "metadata"), str(trigger.get("type", ""))
     key = next((key for key in ("threshold", "value", "targetValue") if metadata.get(key) is not None), None)
-    declared = trigger.get("metricType") or (metadata.get("type") if kind in {"cpu", "memory"} else None)
-    default = TargetType.UTILIZATION if kind in {"cpu", "memory"} else TargetType.AVERAGE_VALUE
+    declared = trigger.get("metricType") or (metadata.get("type") if kind in _PODS_OWN else None)
+    default = TargetType.UTILIZATION if kind in _PODS_OWN else TargetType.AVERAGE_VALUE
     return AutoscalerMetric(
         source=MetricSource.TRIGGER,
         name=kind,
         target_type=next((one for one in TargetType if one == declared), default),
         target=quantity(metadata[key]) if key else None,
-        query=str(metadata.get("query", "")),
+        query=str(metadata.get("query", ""))[:_LONGEST_QUERY] if kind in _PROMQL else "",
         field=f"spec.triggers[{index}]" + (f".metadata.{key}" if key else ""),
         container=str(metadata.get("containerName") or ""),
         activation=next((quantity(metadata[key]) for key in _ACTIVATIONS if metadata.get(key) is not None), None),
         ignore_null_values=truth(_text(metadata.get("ignoreNullValues"))),
+        said="" if kind in _PROMQL else _said(metadata),
     )
+
+
+def _said(metadata: Object) -> str:
+    return " ".join(str(metadata[key]) for key in SAID if isinstance(metadata.get(key), str))[:_LONGEST_SAID]

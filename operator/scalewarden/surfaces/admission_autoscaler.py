@@ -1,5 +1,7 @@
 """A request that makes or changes an autoscaler of a described GPU workload: judged by the rules, warned or refused."""
 
+from dataclasses import replace
+
 from scalewarden.judgement.evaluate import judge_autoscaler
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.fence import AutoscalingEntry
@@ -57,12 +59,14 @@ def _respond(
 
 
 def _what_it_reads(autoscaler: Autoscaler) -> tuple[object, ...]:
-    sources = tuple((metric.source, metric.name, metric.query) for metric in autoscaler.metrics)
+    sources = tuple((metric.source, metric.name, metric.query, metric.said) for metric in autoscaler.metrics)
     return autoscaler.target_kind, autoscaler.target_name, sources
 
 
 def _unsound(autoscaler: Autoscaler, guarded: Guarded, now: float) -> tuple[Finding, ...]:
-    """What the rules about autoscalers find, errors first; what is only information warns nobody."""
+    """What the rules about autoscalers find, errors first; information warns nobody. A paused one is judged as it
+    will act: resuming it changes nothing that it reads, and is not refused."""
+    autoscaler = replace(autoscaler, paused=None)
     snapshot = Snapshot(guarded.ref.name, guarded.ref.namespace, now, guarded.target, 0, workload=USES_GPUS)
     found = judge_autoscaler(snapshot, autoscaler).findings
     fired = [finding for finding in found if finding.accuses]

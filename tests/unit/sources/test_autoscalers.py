@@ -134,6 +134,23 @@ def test_triggers_and_missing_data(metadata: Object, ignores: bool | None, activ
     assert (metric.ignore_null_values, metric.activation) == (ignores, activation)
 
 
+def test_a_query_is_promql_only_where_it_is():
+    datadog = {"type": "datadog", "metadata": {"query": "avg:vllm.waiting", "filter": 7}}
+    prometheus = {"type": "prometheus", "metadata": {"query": "sum(x)", "metricName": "y"}}
+    first, second = autoscaler_of_scaledobject(scaled(datadog, prometheus)).metrics
+    assert (first.query, first.said) == ("", "avg:vllm.waiting")
+    assert (second.query, second.said) == ("sum(x)", "")
+
+
+def test_with_a_formula_only_cpu_and_memory_keep_their_targets():
+    cpu = {"type": "cpu", "metadata": {"value": "60"}}
+    queue = {"type": "prometheus", "metadata": {"query": "sum(x)", "threshold": "5"}}
+    formula = {"scalingModifiers": {"formula": "queue / 2", "target": "1"}}
+    composed = autoscaler_of_scaledobject(scaled(cpu, queue, advanced=formula)).metrics
+    assert [(one.target, one.target_type) for one in composed] == [(60, "Utilization"), (None, None)]
+    assert [one.target for one in autoscaler_of_scaledobject(scaled(cpu, queue)).metrics] == [60, 5]
+
+
 def test_a_trigger_of_one_container():
     trigger = {"type": "cpu", "metadata": {"value": "60", "containerName": "vllm"}}
     assert autoscaler_of_scaledobject(scaled(trigger)).metrics[0].container == "vllm"

@@ -205,6 +205,11 @@ QUERIES = (
     'sum(acme:wva_desired_replicas{x="}"})',
     "fi_prof_acme_active",
     'sum(vllm:num_requests_waiting{a="acme)',
+    "max by (pod) (vllm:kv_cache_usage_perc)",
+    "max(vllm:kv_cache_usage_perc) by (instance, acme)",
+    "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[5m])))",
+    "sum(vllm:num_requests_waiting) or (sum(up) * 0)",
+    'sum(vllm:num_requests_waiting) or on() label_replace(vector(0), "acme", "b", "", "")',
 )
 
 
@@ -218,10 +223,32 @@ def test_a_query_is_judged_the_same_without_its_texts(query: str) -> None:
     for judge in (
         promql.aggregated, promql.outermost, promql.calculates, promql.reads_zero_for_nothing, promql.fractions,
         promql.percentages, promql.queues, gpu_metrics.busy_time, gpu_metrics.framebuffer, gpu_metrics.follows_load,
-        gpu_metrics.unreported_under_mig,
+        gpu_metrics.unreported_under_mig, promql.split, promql.quantile, promql.waits, promql.waiting,
     ):  # fmt: skip
         assert bool(judge(after)) is bool(judge(before)), (judge.__name__, after.query)
     assert len(promql.series(after)) == len(promql.series(before))
+
+
+TOLD = (
+    ("gcp-stackdriver", "filter", 'metric.type="prometheus.googleapis.com/DCGM_FI_DEV_GPU_UTIL/gauge" AND zone="acme"'),
+    ("aws-cloudwatch", "metricName", "GPUUtilization"),
+    ("aws-cloudwatch", "expression", 'SELECT MAX("acme_gpu_memory_used") FROM "acme"'),
+    ("datadog", "query", "avg:vllm.num_requests_waiting{kube_namespace:acme}"),
+    ("metrics-api", "valueLocation", "acme.queue_size"),
+    ("metrics-api", "valueLocation", "acme.value"),
+)
+
+
+@pytest.mark.parametrize(("kind", "key", "text"), TOLD)
+def test_what_another_trigger_says_is_judged_the_same_without_its_texts(kind: str, key: str, text: str) -> None:
+    trigger = {"type": kind, "metadata": {key: text, "targetValue": "60"}}
+    scaled = {"kind": "ScaledObject", "metadata": {"name": "a"}, "spec": {"triggers": [trigger]}}
+    kept = keep(scaled, Keeper())
+    assert "acme" not in str(kept).lower()
+    [before], [after] = (autoscaler_of_scaledobject(one).metrics for one in (scaled, kept))
+    assert before.said == text and not before.query and after.said
+    for judge in (gpu_metrics.busy_time, gpu_metrics.framebuffer, gpu_metrics.follows_load):
+        assert bool(judge(after)) is bool(judge(before)), (judge.__name__, after.said)
 
 
 def test_series_stay_apart_and_keep_their_identity_from_page_to_page() -> None:

@@ -328,6 +328,16 @@ class TestAutoscalers:
     def test_the_rest_passes_in_silence(self, review: dict[str, Any], known: Any) -> None:
         assert ask(review, known) == ({"uid": "review-1", "allowed": True}, ())
 
+    def test_a_paused_scaled_object_is_judged_as_it_will_act(self) -> None:
+        review = hpa()
+        review["request"]["object"] |= {
+            "kind": "ScaledObject",
+            "metadata": {"name": "llama", "annotations": {"autoscaling.keda.sh/paused": "true"}},
+            "spec": {"scaleTargetRef": {"name": "llama"}, "triggers": [{"type": "cpu", "metadata": {"value": "60"}}]},
+        }
+        response, _ = ask(review, state(autoscaling=Mode.ENFORCE))
+        assert "ASC601" in refusal(response) and "paused" not in refusal(response)
+
     def test_what_keda_makes_is_judged_at_its_scaled_object(self) -> None:
         review = hpa(cpu())
         review["request"]["object"]["metadata"]["ownerReferences"] = [{"kind": "ScaledObject", "name": "llama"}]

@@ -9,7 +9,7 @@ Fires when: CPU is under its target, nothing else that the autoscaler reads foll
     reached kvUsageDeny within pressureWindow or its queue stood at waitingPerReplicaDeny or more for waitingNeverZero.
 Clear when: no autoscaler of GPU workloads reads CPU alone, CPU is at or over its target, or no replica is at a limit.
 Unknown when: CPU is not known, or neither KV usage nor queue of some replica is; or whether the target uses GPUs is
-    not.
+    not; or the autoscaler reads a number besides of which it is not known what it follows.
 Do: scale on waiting requests or KV-cache usage.
 References: vLLM keeps one core busy while idle, and its API server's CPU follows the number of requests.
 """
@@ -23,7 +23,7 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Replica
 from scalewarden.rules import autoscalers, conditions, look
 from scalewarden.rules.conditions import Condition
-from scalewarden.rules.gpu_metrics import follows_load
+from scalewarden.rules.gpu_metrics import busy_time, follows_load, framebuffer
 from scalewarden.rules.gpu_use import uses_gpus
 from scalewarden.rules.rule import Rule
 from scalewarden.signals import windows
@@ -62,10 +62,19 @@ def _judge(autoscaler: Autoscaler, snapshot: Snapshot) -> Finding:
     if cpu.threshold is None or cpu.value >= cpu.threshold:
         return RULE.clear(said, cpu, autoscaler=name)
     limit = _at_limit(snapshot)
+    if limit.holds and (strange := next(filter(_strange, autoscaler.metrics), None)):
+        what = f"{said} while {limit.what}, and it is not known what its {strange.field or 'other metric'} follows"
+        return RULE.unknown(what, cpu, *limit.evidence, autoscaler=name)
     if limit.holds:
         return RULE.fired(f"{said} while {limit.what}", cpu, *limit.evidence, autoscaler=name)
     known = RULE.unknown if limit.holds is None else RULE.clear
     return known(f"{said}, and {limit.what}", cpu, autoscaler=name)
+
+
+def _strange(metric: AutoscalerMetric) -> bool:
+    """True for what is neither the pods' own, nor the GPU's, nor a clock: under another name it may follow load."""
+    known = autoscalers.cpu_or_memory(metric) or busy_time(metric) or framebuffer(metric)
+    return not known and metric.name != "cron"
 
 
 def _cpu(metric: AutoscalerMetric, snapshot: Snapshot) -> Evidence | None:

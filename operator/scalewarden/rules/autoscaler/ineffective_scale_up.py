@@ -8,7 +8,8 @@ Reads: when replicas became ready, total gen_tps before and now, waiting and gat
 Fires when: an autoscaler acts on the target, the newest scale-up is complete for ineffectiveAfter, no request waited
     within ineffectiveSpan before it, and total tokens/s rose by less than scaleUpGain for each replica added (by less
     than half of an even share, where a replica is less than a tenth of the fleet).
-Clear when: no autoscaler acts, no scale-up was seen, requests waited before it, or tokens/s rose.
+Clear when: no autoscaler acts (a paused one does not), no scale-up was seen, requests waited before it, or tokens/s
+    rose.
 Unknown when: the newest scale-up is too young, or tokens/s or waiting requests were not known before or are not now.
 Do: let it follow waiting requests or KV-cache usage, which rise when more replicas are needed.
 References: CPU autoscaling adds replicas without more tokens from each, fourth of the five misreadings.
@@ -36,7 +37,7 @@ RULE = Rule(
 
 def check(snapshot: Snapshot) -> Finding:
     """Only the newest scale-up is judged, and by what was written down when it began."""
-    scaler = next(autoscalers.judged(snapshot), None)
+    scaler = next(autoscalers.acting(snapshot), None)
     if scaler is None:
         return RULE.clear("no autoscaler acts on the target")
     name, seen = autoscalers.label(scaler), snapshot.history.scale_up if snapshot.history else None

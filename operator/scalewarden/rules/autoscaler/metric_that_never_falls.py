@@ -6,7 +6,7 @@ Why: framebuffer use stands at the share that the engine took, idle or overloade
 Reads: names and queries of the autoscaler's metrics; every known exporter's series is recognised; the engine.
 Fires when: one of them reads GPU memory, used or free, and the engine preallocates.
 Clear when: none does, the engine does not preallocate, or the object is annotated to be ignored (its reason is shown).
-Unknown when: one does, and it is not known whether the engine preallocates; or a prometheus trigger names no query.
+Unknown when: one does, and it is not known whether the engine preallocates; or a trigger does not say what it reads.
 Do: scale on waiting requests or KV-cache usage.
 References: GKE's guide lets GPU memory of vLLM and TGI trigger growth at most, since they preallocate.
 """

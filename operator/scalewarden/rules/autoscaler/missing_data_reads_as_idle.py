@@ -6,10 +6,11 @@ Why: when Prometheus is restarted, a label is renamed or all pods are too busy t
 Reads: KEDA's ignoreNullValues and fallback, the queries of the autoscaler's metrics; the desired and the last safe
     count.
 Fires when: a prometheus trigger of KEDA does not set ignoreNullValues to false; or a query answers 0 where nothing is
-    measured (`or vector(0)`, `default 0`); or a KEDA fallback that may lower the count (behavior static, the default,
-    or currentReplicasIfLower) names fewer replicas than the last safe count, or than are desired where none is known.
+    measured (`or vector(0)`, `or up * 0`, `default 0`); or a KEDA fallback that may lower the count (behavior static,
+    the default, or currentReplicasIfLower) names fewer replicas than the last safe count, or than are desired where
+    none is known.
 Clear when: none of this is seen, scale-down is paused, or the object is annotated to be ignored (its reason is shown).
-Unknown when: a prometheus trigger names no query.
+Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: set ignoreNullValues to false, leave out the default in the query, and set fallback.behavior to
     currentReplicasIfHigher.
 References: KEDA answers 0 for an empty result unless told otherwise; fleets went to their minimum in outages of the
@@ -77,8 +78,8 @@ def _fallback(autoscaler: Autoscaler, snapshot: Snapshot) -> Iterator[tuple[str,
     fallback = autoscaler.fallback
     if fallback is None or fallback.replicas is None or fallback.behavior not in LOWERS:
         return
-    safe = snapshot.history.safe_counts[-1].value if snapshot.history and snapshot.history.safe_counts else None
-    needed, what = (snapshot.replicas_desired, "desired") if safe is None else (int(safe), "safe")
+    safe = autoscalers.safe_count(snapshot)
+    needed, what = (snapshot.replicas_desired, "desired") if safe is None else (safe, "safe")
     if fallback.replicas < needed:
         yield (
             f"falls back to a count of {fallback.replicas}, fewer replicas than are {what}",

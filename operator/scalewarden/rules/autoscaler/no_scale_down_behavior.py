@@ -3,15 +3,19 @@
 Finds: an autoscaler that may remove every replica it is allowed to at once.
 Why: without limits in `behavior.scaleDown` an HPA removes all pods down to its minimum within 15 s, once its window of
     300 s has passed. One wrong number held for five minutes is enough, and each replica takes minutes to come back.
-Reads: behavior.scaleDown, minReplicas and maxReplicas, KEDA's pause.
+Reads: behavior.scaleDown, minReplicas and maxReplicas, KEDA's pause, the cold start.
 Fires when: scale-down is enabled, two replicas or more may go, and no policy keeps it under all of them in one period:
-    information; a warning where its stabilization is under dwell as well, so that nothing slows it.
-Clear when: a policy limits it, scale-down is disabled or paused, at most one replica may go, or the object is
-    annotated to be ignored.
+    information; a warning where its stabilization is under dwell as well, so that nothing slows it. Or policies limit
+    it, its stabilization is under dwell, and all may go before one could come back (dwell, or the cold start where it
+    is measured and longer): information.
+Clear when: a policy limits it, and its stabilization or the policy's pace leaves time; scale-down is disabled or
+    paused, at most one replica may go, or the object is annotated to be ignored.
 Unknown when: its minimum or maximum is not known and nothing limits it.
 Do: write a policy, for example at most one pod a minute, and leave the window at 300 s or more.
 References: HPAScalingRules default to 100 % every 15 s with a stabilization of 300 s.
 """
+
+from math import ceil
 
 from scalewarden.model.autoscaler import Autoscaler, Pause, ScalingPolicy, ScalingRules, Select
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
@@ -28,7 +32,7 @@ RULE = Rule(
     check_instead="how many replicas may go in one period, against the time that one takes to come back",
     remedy="Limit behavior.scaleDown, for example to one pod a minute, with a stabilization of 300 s or more.",
     misinterpretations=(Misinterpretation.LOW_UTILIZATION_MEANS_SCALE_DOWN,),
-    reads=("autoscaler behavior", "autoscaler bounds"),
+    reads=("autoscaler behavior", "autoscaler bounds", "cold_start"),
     thresholds=("dwell",),
 )
 
@@ -39,26 +43,29 @@ _ALL = 100.0
 def check(snapshot: Snapshot) -> Finding:
     """The worst over the target's autoscalers."""
     dwell = snapshot.thresholds["dwell"]
-    return autoscalers.worst(RULE, snapshot, lambda autoscaler: _judge(autoscaler, dwell))
+    start = max(dwell, snapshot.cold_start or 0.0)
+    return autoscalers.worst(RULE, snapshot, lambda autoscaler: _judge(autoscaler, dwell, start))
 
 
-def _judge(autoscaler: Autoscaler, dwell: float) -> Finding:
+def _judge(autoscaler: Autoscaler, dwell: float, start: float) -> Finding:
     name, rules = autoscalers.label(autoscaler), autoscaler.scale_down or DEFAULTS
     if rules.select is Select.DISABLED or autoscaler.paused in (Pause.ALL, Pause.SCALE_DOWN):
         return RULE.clear(f"scale-down of {name} is disabled or paused", autoscaler=name)
     room = _room(autoscaler)
     if room is not None and room <= 1:
         return RULE.clear(f"{name} may remove at most one replica", autoscaler=name)
-    if _limited(rules, room):
+    limited, hasty = _limited(rules, room), rules.stabilization is not None and rules.stabilization < dwell
+    if limited and not (hasty and room is not None and _gone(rules, autoscaler.max_replicas or 0, start) >= room):
         return RULE.clear(f"behavior.scaleDown of {name} limits how many replicas go at once", autoscaler=name)
     if room is None:
         return RULE.unknown(f"minimum or maximum of {name} is not known", autoscaler=name)
     evidence = Evidence("replicas_that_may_go", float(room), Unit.REPLICAS, 1.0, "spec.behavior.scaleDown")
-    text = f"{name} may remove {room} replicas at once: no policy in behavior.scaleDown limits it"
-    if rules.stabilization is None or rules.stabilization >= dwell:
+    brake = f", and its stabilization is {rules.stabilization:.0f} s" if hasty else ""
+    if limited:
+        text = f"{name} may remove {room} replicas within {start:.0f} s, before one could come back{brake}"
         return RULE.fired(text, evidence, autoscaler=name)
-    text += f", and its stabilization is {rules.stabilization:.0f} s"
-    return RULE.fired(text, evidence, severity=Severity.WARNING, autoscaler=name)
+    text = f"{name} may remove {room} replicas at once: no policy in behavior.scaleDown limits it{brake}"
+    return RULE.fired(text, evidence, severity=Severity.WARNING if hasty else None, autoscaler=name)
 
 
 def _room(autoscaler: Autoscaler) -> int | None:
@@ -71,6 +78,22 @@ def _limited(rules: ScalingRules, room: int | None) -> bool:
     """The policy that counts (the largest, unless the smallest is asked for) leaves some for the next period."""
     limits = [_limits(policy, room) for policy in rules.policies]
     return any(limits) if rules.select is Select.MIN else bool(limits) and all(limits)
+
+
+def _gone(rules: ScalingRules, high: int, seconds: float) -> int:
+    """How many of `high` replicas the policy that counts lets go in so many seconds."""
+    gone = [_of_policy(policy, high, ceil(seconds / max(1.0, policy.period))) for policy in rules.policies]
+    return (min if rules.select is Select.MIN else max)(gone)
+
+
+def _of_policy(policy: ScalingPolicy, high: int, periods: int) -> int:
+    """An HPA rounds down what a percentage leaves."""
+    if policy.type == "Pods":
+        return int(policy.value * periods)
+    left = high
+    for _ in range(min(periods, high)):
+        left = int(left * (1 - policy.value / _ALL))
+    return high - left
 
 
 def _limits(policy: ScalingPolicy, room: int | None) -> bool:

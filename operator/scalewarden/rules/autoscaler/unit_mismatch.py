@@ -5,11 +5,12 @@ Why: such an object is accepted and computes nonsense quietly: a target of 50 fo
     an average divided by the number of replicas asks for two whatever the load, a total held against a value for one
     replica grows without end. Nothing in its status says so.
 Reads: names, queries, types and targets of the autoscaler's metrics.
-Fires when: a gauge from 0 to 1 has a target over 1, or one from 0 to 100 a target of 1 or less; or an external query
-    that averages (avg, max, min, quantile) a replica's number has an AverageValue target; or a total of queues or a
-    desired replica count has a Value target; or a KEDA query of a replica's series aggregates nothing.
+Fires when: a gauge from 0 to 1 has a target over 1, one from 0 to 100 a target of 1 or less, or seconds until a token
+    a target of 100 or more; or an external query that averages (avg, max, min, quantile) a replica's number, or is a
+    quantile of a histogram, has an AverageValue target; or a total of replicas' numbers or a desired replica count has
+    a Value target; or a KEDA query of a replica's series aggregates nothing, or keeps the pods apart.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
-Unknown when: a prometheus trigger names no query.
+Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: `sum` with AverageValue (KEDA's default), or `avg` or `max` with Value; fractions are 0 to 1 in spite of `_perc`.
 References: KEDA rejects a query with more than one element; an HPA divides AverageValue by the replicas it has, and
     multiplies them for Value; AIBrix ships a target of 50 for a gauge from 0 to 1.
@@ -37,6 +38,8 @@ RULE = Rule(
 
 EXTERNAL = {MetricSource.EXTERNAL, MetricSource.OBJECT, MetricSource.TRIGGER}
 AVERAGES = {"avg", "max", "min", "quantile"}
+NOBODY_WAITS = 100.0
+"""Seconds that no user is meant to wait for a token: such a target is in milliseconds."""
 
 
 def check(snapshot: Snapshot) -> Finding:
@@ -57,8 +60,11 @@ def _judge(autoscaler: Autoscaler) -> Finding:
 def _mismatches(metric: AutoscalerMetric) -> Iterator[str]:
     yield from _scale(metric)
     yield from _per_replica(metric)
-    if metric.source is MetricSource.TRIGGER and not promql.aggregated(metric) and (series := _of_replica(metric)):
+    series = _of_replica(metric) if metric.source is MetricSource.TRIGGER else None
+    if series and not promql.aggregated(metric):
         yield f"reads {series} of each replica without aggregation, which fails from two replicas on"
+    if series and (label := promql.split(metric)):
+        yield f"reads {series} by {label}, which fails from two replicas on: KEDA takes one number"
 
 
 def _of_replica(metric: AutoscalerMetric) -> str | None:
@@ -75,6 +81,8 @@ def _scale(metric: AutoscalerMetric) -> Iterator[str]:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 1"
     if (series := promql.percentages(metric)) and metric.target <= 1:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 100"
+    if (series := promql.waits(metric)) and metric.target >= NOBODY_WAITS:
+        yield f"has a target of {metric.target:g} for {series}, which is in seconds"
 
 
 def _per_replica(metric: AutoscalerMetric) -> Iterator[str]:
@@ -85,10 +93,12 @@ def _per_replica(metric: AutoscalerMetric) -> Iterator[str]:
     series = _of_replica(metric)
     if series and outer in AVERAGES and metric.target_type is TargetType.AVERAGE_VALUE:
         yield f"divides the {outer} of {series} by its replicas once more: AverageValue wants a sum, or use Value"
+    if (histogram := promql.quantile(metric)) and metric.target_type is TargetType.AVERAGE_VALUE:
+        yield f"divides a quantile of {histogram} by its replicas: the more there are, the fewer it asks for; use Value"
     if metric.target_type is not TargetType.VALUE:
         return
-    if (queue := promql.queues(metric)) and (outer == "sum" or not metric.query):
-        yield f"holds the total of {queue} against Value, a target for the whole fleet: it grows with its own replicas"
+    if total := promql.queues(metric) if not metric.query else series if outer == "sum" else None:
+        yield f"holds the total of {total} against Value, a target for the whole fleet: it grows with its own replicas"
     counts = [one for one in promql.series(metric) if "desired_replicas" in one.lower()]
     if counts and not promql.calculates(metric):
         yield f"multiplies its replicas by {counts[0]}, a count of replicas: Value wants a ratio, use AverageValue"

@@ -7,7 +7,7 @@ Why: kernel utilization, duty cycle and engine-active are shares of time with an
 Reads: names and queries of the autoscaler's metrics; every known exporter's series is recognised.
 Fires when: one of them reads such a series.
 Clear when: none does, or the object is annotated to be ignored (its reason is shown).
-Unknown when: a prometheus trigger names no query.
+Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: scale on waiting requests or KV-cache usage.
 References: NVML defines GPU utilization as the share of time in which one or more kernels ran.
 """

@@ -7,8 +7,8 @@ Reads: names and queries of the autoscaler's metrics; MIG profiles of devices an
 Fires when: a replica is on MIG and a metric reads kernel utilization, duty cycle, memory-copy, encoder or decoder
     utilization, or NVLink traffic.
 Clear when: no replica is on MIG, none of these is read, or the object is annotated to be ignored (its reason is shown).
-Unknown when: one of these is read and neither a replica nor a pod template is known; or a prometheus trigger names no
-    query.
+Unknown when: one of these is read and neither a replica nor a pod template is known; or a trigger does not say what
+    it reads.
 Do: scale on waiting requests or KV-cache usage of the engine.
 References: NVIDIA DCGM does not support GPU utilization on MIG instances (dcgm-exporter 216, 430; DCGM 80).
 """

@@ -8,8 +8,8 @@ Fires when: an autoscaler would remove a serving replica, all its metrics are GP
     least one GPU utilization), and requests ran or waited within the window.
 Clear when: a person asks, only pods that do not serve would go, no such autoscaler acts, it reads something that
     follows load, it reads a value at or over its target, the service is idle (UTL104), or the object is annotated to
-    be ignored.
-Unknown when: a prometheus trigger names no query.
+    be ignored, or paused.
+Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: let it follow waiting requests or KV-cache usage, alone or beside utilization.
 References: an HPA takes the largest count that any of its metrics asks for.
 """
@@ -45,9 +45,9 @@ def check(snapshot: Snapshot) -> Finding:
         return RULE.clear("no autoscaler asks for fewer replicas")
     if not one.removes_ready:
         return RULE.clear("no replica that serves would go")
-    blind = [scaler for scaler in autoscalers.judged(snapshot) if _utilization_alone(scaler)]
+    blind = [scaler for scaler in autoscalers.acting(snapshot) if _utilization_alone(scaler)]
     if not blind:
-        muted = (autoscalers.mute(RULE, scaler) for scaler in autoscalers.judged(snapshot))
+        muted = (autoscalers.mute(RULE, scaler) for scaler in autoscalers.acting(snapshot))
         if unknown := next((finding for finding in muted if finding), None):
             return RULE.unknown(unknown.message)
         return RULE.clear("no autoscaler acts on GPU utilization alone")
