@@ -111,7 +111,7 @@ def preempting(replica: Replica, snapshot: Snapshot) -> Condition:
     count = seen.value or 0.0
     if count <= line and seen.gap:
         return not_known(seen)
-    return Condition(count > line, f"{count:.3g} preemptions on {replica.pod}", seen.evidence(count, line))
+    return Condition(count > line, f"{count:.0f} preemptions on {replica.pod}", seen.evidence(count, line))
 
 
 def batch_limit(replica: Replica, snapshot: Snapshot) -> int | None:

@@ -43,11 +43,11 @@ def check(snapshot: Snapshot) -> Finding:
         worst = max(evidence, key=lambda one: one.value)
         return RULE.fired(
             f"{look.requests(sum(one.value for one in evidence))} evicted while running, for lack of KV blocks, on "
-            f"{look.share(len(evicting), len(live))}, most ({worst.value:.3g}) on {worst.replica}{covered}",
+            f"{look.share(len(evicting), len(live))}, most ({worst.value:.0f}) on {worst.replica}{covered}",
             *evidence,
         )
     if obstacle := look.obstacle(snapshot, counts, len(live)):
         return RULE.unknown(obstacle)
     most = max(count.value or 0.0 for count in counts)
-    message = f"no replica evicted more than {look.requests(limits['preemptions'])} (most {most:.3g}){covered}"
+    message = f"no replica evicted more than {look.requests(limits['preemptions'])} (most {most:.0f}){covered}"
     return RULE.clear(message, *counts[0].evidence(counts[0].value or 0.0, limits["preemptions"]))

@@ -67,9 +67,9 @@ def _small_batch(replica: Replica, snapshot: Snapshot) -> Condition:
         return conditions.not_known(batch)
     evidence = batch.evidence(batch.value, limits["batchCollapsed"])
     if batch.value > limits["batchCollapsed"]:
-        return Condition(False, f"the batch of {replica.pod} reaches {batch.value:.3g} sequences (p95)", evidence)
+        return Condition(False, f"the batch of {replica.pod} reaches {batch.value:.4g} sequences (p95)", evidence)
     if limit is None:
         return Condition(None, f"the batch limit of {replica.pod} is not known")
     if limit < limits["batchLimitSensible"]:
         return Condition(False, f"the batch of {replica.pod} is limited to {limit} sequences", evidence)
-    return Condition(True, f"{replica.pod} batches {batch.value:.3g} of {limit} sequences (p95)", evidence)
+    return Condition(True, f"{replica.pod} batches {batch.value:.4g} of {limit} sequences (p95)", evidence)
