@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,8 +32,10 @@ def main() -> int:
     """Run; the survivors are printed at the end, and `mutmut show NAME` in the copy shows one."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description="Mutation testing of the pure core.")
     parser.add_argument("modules", nargs="*", default=["judgement", "rules"], help="paths below operator/scalewarden")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="what may notice a change (default: %(default)s)")
+    told = parser.parse_args()
     mutmut = installed()
-    copy = copied(parser.parse_args().modules)
+    copy = copied(told.modules, told.tests)
     code = subprocess.run([mutmut, "run", "--max-children", "1"], cwd=copy, check=False).returncode
     subprocess.run([mutmut, "results"], cwd=copy, check=False)
     print(f"look at one: cd {copy} && {mutmut} show NAME", file=sys.stderr)
@@ -53,7 +56,7 @@ def installed() -> Path:
     return command
 
 
-def copied(modules: list[str]) -> Path:
+def copied(modules: Sequence[str], tests: Sequence[str]) -> Path:
     """A fresh copy of the checkout with `operator` as `src`, and what mutmut is told."""
     copy = CACHE / "work"
     shutil.rmtree(copy, ignore_errors=True)
@@ -64,7 +67,7 @@ def copied(modules: list[str]) -> Path:
     project = (copy / "pyproject.toml").read_text(encoding="utf-8")
     moved = project.replace('pythonpath = ["operator", "."]', 'pythonpath = ["src", "."]')
     (copy / "pyproject.toml").write_text(moved, encoding="utf-8")
-    (copy / "setup.cfg").write_text(_settings(modules), encoding="utf-8")
+    (copy / "setup.cfg").write_text(_settings(modules, tests), encoding="utf-8")
     return copy
 
 
@@ -75,14 +78,14 @@ def _copy(source: Path, to: Path) -> None:
         shutil.copy2(source, to)
 
 
-def _settings(modules: list[str]) -> str:
+def _settings(modules: Sequence[str], tests: Sequence[str]) -> str:
     only = [f"src/scalewarden/{one}" if one.endswith(".py") else f"src/scalewarden/{one}/*" for one in modules]
     lists = {
         "source_paths": ["src/scalewarden"],
         "only_mutate": only,
         "also_copy": ["src", *COPIED],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-x"],
-        "pytest_add_cli_args_test_selection": list(TESTS),
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-x", "-m", "not hypothesis"],
+        "pytest_add_cli_args_test_selection": list(tests),
     }
     told = [f"{key}=\n" + "\n".join(f"    {one}" for one in values) for key, values in lists.items()]
     return "\n".join(["[mutmut]", *told, "use_git_change_detection=false", "track_dependencies=false", ""])
