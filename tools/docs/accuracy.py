@@ -194,8 +194,11 @@ def _diagnoses() -> str:
 
 def _incidents() -> str:
     found = yaml.safe_load((ROOT / "tests" / "incidents" / "incidents.yaml").read_text(encoding="utf-8"))
-    rows = [(one["incident"], one["source"], _expected(one["expect"]), one["why"]) for one in found]
-    return table(("incident", "reported in", "answer", "why"), rows)
+    rows = [
+        (one["incident"], one["source"], one.get("reported", "–"), _expected(one["expect"]), one["why"])
+        for one in found
+    ]
+    return table(("incident", "source", "numbers it gives", "answer", "why"), rows)
 
 
 def _expected(expect: Mapping[str, Any]) -> str:
@@ -203,8 +206,9 @@ def _expected(expect: Mapping[str, Any]) -> str:
 
 
 _INCIDENTS_SAID = """\
-Numbers as reported in public threads, put to the same functions; a test holds each answer, its binding test, and the
-rules that must and must not fire. Refusing what is safe counts as much as letting pass what is not."""
+What public threads report, put to the same functions; a test holds each answer, its binding test, and the rules that
+must and must not fire. Refusing what is safe counts as much as letting pass what is not. Numbers that the source does
+not give are ours, and so is how many such replicas there are where it speaks of one server."""
 
 _INTRODUCTION = """\
 Predictions from the scrapes *before* a removal, held against what the same server did *after* it. The server is a real
