@@ -2,14 +2,34 @@
 
 import pytest
 
-from tools.docs.accuracy import CASES, FULL, READINGS, Case, estimate, evaluation, measured
+from tools.docs.accuracy import (
+    CASES,
+    FULL,
+    READINGS,
+    Case,
+    before,
+    estimate,
+    evaluation,
+    foretold,
+    measured,
+    phases,
+)
 
 removals = pytest.mark.parametrize("case", CASES, ids=lambda case: case.recording)
 
 
 @removals
+def test_no_prediction_sees_what_it_is_held_against(case: Case) -> None:
+    """A scrape of the phases after would hand the answer to the prediction."""
+    after = [phase for phase in phases(case.recording) if phase["name"] in case.after]
+    seen = before(case).instants
+    assert len(seen) >= 10
+    assert [at for at in seen for phase in after if phase["start"] <= at < phase["end"]] == []
+
+
+@removals
 def test_every_decision_is_right(case: Case) -> None:
-    assert evaluation(case.recording, case.to).verdict.decision in case.right
+    assert foretold(case).verdict.decision in case.right
 
 
 @removals
@@ -20,20 +40,20 @@ def test_kv_usage_is_within_a_tenth_or_rightly_called_saturated(case: Case) -> N
 
 @removals
 def test_the_bound_is_never_below_what_came(case: Case) -> None:
-    bound = evaluation(case.recording, case.to).verdict.predicted.kv_cache_usage
+    bound = foretold(case).verdict.predicted.kv_cache_usage
     assert bound is not None and bound >= min(1.0, measured(case).kv)
 
 
 @removals
 def test_the_queue_that_came_lies_within_the_range(case: Case) -> None:
-    found = evaluation(case.recording, case.to).verdict.predicted.uncertainty.waiting_per_replica
+    found = foretold(case).verdict.predicted.uncertainty.waiting_per_replica
     assert found is not None
     assert found.low <= measured(case).waiting <= found.high * 1.1  # a tenth: what fits varies with request lengths
 
 
 @removals
 def test_an_inter_token_latency_that_is_predicted_is_near_what_came(case: Case) -> None:
-    predicted = evaluation(case.recording, case.to).verdict.predicted
+    predicted = foretold(case).verdict.predicted
     spread, came = predicted.uncertainty.inter_token_latency, measured(case).itl
     assert (predicted.inter_token_latency is None) == (spread is None)
     assert spread is None or spread.low <= came <= spread.high

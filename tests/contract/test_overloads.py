@@ -1,6 +1,6 @@
 """Recorded overloads of real servers, second by second: the diagnosis is right, and the warning comes first.
 
-The runs are other people's and read where they are. `pytest -s` prints the table of docs/concepts/the-what-if.md. Of
+The runs are other people's and read where they are. `pytest -s` prints the rows of docs/concepts/the-what-if.md. Of
 three of them the KV cache was not recorded: it reads 0 throughout, so only the batch, the queue and tokens speak.
 """
 
@@ -31,23 +31,29 @@ LASTS = 46
 
 DOUBTS = {Reason.SIGNALS_MISSING, Reason.STABILIZING, Reason.IN_TRANSITION}
 
+UNDECIDED = {Regime.UNDERLOADED, Regime.HEALTHY, Regime.INDETERMINATE}
+"""What may be said while no queue has stood for long enough to say why."""
+
 
 @dataclass(frozen=True)
 class Run:
-    """What binds in a run, how many seconds its first warning comes before the queue at least, and its engines."""
+    """What binds in a run, None where its queue is gone before it may be said to stand; by which reason the first
+    warning comes that no queue caused, None where a queue comes first, and how many seconds before the queue that
+    stays; how many engines."""
 
     name: str
-    binds: Regime
-    ahead: int
+    binds: Regime | None
+    warned_by: Reason | None
+    ahead: int = 0
     engines: int = 1
 
 
 RUNS = (
-    Run("RTX4090_Llama-3.1-8B", Regime.KV_CACHE_BOUND, 1),
-    Run("RTXPRO6000_Llama-3.1-8B", Regime.BATCH_LIMITED, 8),
-    Run("RTXPRO6000_Qwen3-30B-A3B-Instruct-2507", Regime.BATCH_LIMITED, 10, engines=2),
+    Run("RTX4090_Llama-3.1-8B", Regime.KV_CACHE_BOUND, Reason.KV_CACHE_PRESSURE, 1),
+    Run("RTXPRO6000_Llama-3.1-8B", None, Reason.CONCURRENCY_BOUND, 8),
+    Run("RTXPRO6000_Qwen3-30B-A3B-Instruct-2507", None, Reason.CONCURRENCY_BOUND, 17, engines=2),
     # 17 requests waited at the third second, with 16 of 128 running: prefill took 2 s a batch, nothing came before it
-    Run("RTXPRO6000_Qwen3-32B", Regime.BATCH_LIMITED, 0),
+    Run("RTXPRO6000_Qwen3-32B", Regime.BATCH_LIMITED, None),
 )
 
 
@@ -104,15 +110,30 @@ def queue_from(found: tuple[Second, ...]) -> float:
     return next(one.at for n, one in enumerate(found) if all(later.waiting > 0 for later in found[n : n + 10]))
 
 
+def stood(found: tuple[Second, ...], index: int) -> int:
+    """For how many seconds requests have been waiting without a break."""
+    return len(list(takewhile(lambda one: one.waiting > 0, reversed(found[: index + 1]))))
+
+
 runs = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 
 
 @runs
 def test_the_first_warning_comes_before_the_queue(run: Run) -> None:
+    """Before the queue, or with it: a refusal for a queue that is there is no forecast."""
     found = seconds(run)
+    early = [one for one in found if one.warns and one.said.verdict.reason is not Reason.QUEUE_PRESSURE]
     first, queue = next(one for one in found if one.warns), queue_from(found)
-    print(f"\n{run.name}: warned at {first.at:.0f} s ({first.said.verdict.reason}), queue from {queue:.0f} s", end="")
-    assert queue - first.at >= run.ahead
+    warned = early[0] if early and early[0].at < queue else None
+    print(f"\n| {run.name} | {queue:.0f} s | {first.at:.0f} s, {first.said.verdict.reason} |", end="")
+    print(f" {f'{warned.at:.0f} s, {warned.said.verdict.reason}' if warned else 'none'} | {longest(found)} s |", end="")
+    assert (warned.said.verdict.reason if warned else None) == run.warned_by
+    assert (queue - warned.at if warned else queue - first.at) == run.ahead
+
+
+def longest(found: tuple[Second, ...]) -> int:
+    """Seconds of the longest queue."""
+    return max(stood(found, index) for index in range(len(found)))
 
 
 @runs
@@ -124,11 +145,18 @@ def test_the_warning_stays_until_the_overload_is_over(run: Run) -> None:
 
 @runs
 def test_the_diagnosis_is_right_throughout(run: Run) -> None:
-    """From when a queue may be said to stand until it is gone; a full cache needs no queue."""
-    found, wrong = seconds(run), []
-    for index, one in enumerate(found):
-        stood = len(list(takewhile(lambda later: later.waiting > 0, reversed(found[: index + 1]))))
-        full = run.binds is Regime.KV_CACHE_BOUND and one.at > queue_from(found) + 2
-        if (full or stood >= LASTS) and one.waiting > 0 and one.said.diagnosis.regime is not run.binds:
-            wrong.append((one.at, str(one.said.diagnosis.regime)))
-    assert wrong == []
+    """What binds is named from when a queue may be said to stand until it is gone, a full cache without one; until then
+    nothing is named that does not bind. A queue that is gone sooner is never named, but refused all the same."""
+    found = seconds(run)
+    assert (longest(found) >= LASTS) == (run.binds is not None)
+    assert {one.said.diagnosis.regime for one in found} <= {*UNDECIDED, *([run.binds] if run.binds else [])}
+    assert [one.at for index, one in enumerate(found) if due(run, found, index) and not named(run, one)] == []
+
+
+def due(run: Run, found: tuple[Second, ...], index: int) -> bool:
+    full = run.binds is Regime.KV_CACHE_BOUND and found[index].at > queue_from(found) + 2
+    return found[index].waiting > 0 and (full or stood(found, index) >= LASTS)
+
+
+def named(run: Run, one: Second) -> bool:
+    return one.said.diagnosis.regime is run.binds

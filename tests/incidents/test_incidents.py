@@ -48,3 +48,4 @@ def test_safe_and_unsafe_are_both_many() -> None:
     decisions = [one["expect"]["decision"] for one in INCIDENTS]
     assert decisions.count("Deny") >= 10 and decisions.count("Allow") >= 8 and decisions.count("Hold") >= 4
     assert all(one["source"] and one["why"] for one in INCIDENTS)
+    assert sum("reported" in one for one in INCIDENTS) >= 20

@@ -43,11 +43,13 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A refusal that lasts: since when, of which count, and whether the load of some instant needed it."""
+    """A refusal that lasts: since when, of which count, whether the load of some instant needed it, and whether a
+    replica was not seen at some instant."""
 
     at: float
     to: int
     needed: bool = False
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class Regret:
 
     desired and floor: the replica count, and the one that autoscalers were not let below, as of the last evaluation.
     counts: how often each outcome came. margin (fraction): what is taken off the Allow lines of load. good: removals
-    that were fine and refusals that were needless since it last moved. changed_at: when it last moved.
+    that were fine and refusals that were needless since it last moved. changed_at: when it last moved. answered:
+    refusals up to then have had their look back.
     """
 
     desired: int
@@ -81,3 +84,4 @@ class Regret:
     good: int = 0
     changed_at: float | None = None
     last: Last | None = None
+    answered: float = 0.0

@@ -55,6 +55,7 @@ def regret_of(status: RegretStatus | None, desired: int, now: float, limits: Thr
         good=min(max(0, status.good or 0), int(limits["marginForgive"])),
         changed_at=_past(status.changed_at, now),
         last=_read(status.last),
+        answered=now,
     )
 
 

@@ -93,13 +93,16 @@ def without_kv(case: Case, others: tuple[TestResult, ...]) -> TestResult | None:
 
 
 def in_flight(case: Case) -> TestResult:
-    """Removing every replica: only with no request running or waiting at any sample of the window.
+    """Removing every replica that serves: only with no request running or waiting at any sample of the window.
 
-    A request on a stuck, starting or just removed pod, or in the gateway, is still somebody's request; only pods
-    that serve must have enough data to say that there is none.
+    A request on a starting or just removed pod, or in the gateway, is still somebody's request; only pods that serve
+    must have enough data to say that there is none. One on a stuck pod counts where zero is asked: where the pod is to
+    stay it loses nothing by the removal, and a dead queue must not refuse for ever (the hold for it lapses).
     """
     spans = {pod: [_window(case, signal) for signal in signals] for pod, signals in _requests(case.snapshot).items()}
-    most = max((value for some in spans.values() for span in some for value in span.values), default=0.0)
+    dead = {replica.pod for replica in case.fleet.stuck} if case.to > 0 else set()
+    counted = [span for pod, some in spans.items() if pod not in dead for span in some]
+    most = max((value for span in counted for value in span.values), default=0.0)
     if most > 0:
         what = f"up to {most:.0f} requests ran or waited on one replica within the window"
         return TestResult(Test.REQUESTS_IN_FLIGHT, Decision.DENY, Reason.REQUESTS_IN_FLIGHT, what, most, 0.0, 0.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalewarden.judgement.evaluate import Evaluation, evaluate
-from scalewarden.judgement.regret import counted
+from scalewarden.judgement.margin import counted
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Objectives, Policy
 from scalewarden.model.regret import Last, Outcome, Refused, Regret
@@ -25,12 +25,12 @@ class Service:
     """One service whose evaluations follow each other."""
 
     def __init__(self, **more: Any) -> None:
-        self.more, self.history = more, History(since=AT - 86400)
+        self.more, self.history, self.policy = more, History(since=AT - 86400), POLICY
 
     def look(self, at: float, pods: tuple[Replica, ...], desired: int | None = None, **more: Any) -> Evaluation:
         service = {"service": QUIET, **self.more, **more}
         snap = later(snapshot(pods, desired=desired, **service), at)
-        found = evaluate(replace(snap, history=self.history), POLICY)
+        found = evaluate(replace(snap, history=self.history), self.policy)
         self.history = found.history
         return found
 
@@ -106,6 +106,34 @@ def test_one_that_is_cut_short_or_not_seen_is_not_judged() -> None:
     assert removed((replica(kv=None), *fleet(2, kv=0.5))).known.counts == {Outcome.UNKNOWN: 1}
 
 
+def test_one_that_is_taken_back_though_no_more_came_is_regretted() -> None:
+    def back(after: int, desired: int = 4, **more: Any) -> Regret:
+        service = Service()
+        service.look(0, fleet(4, kv=0.45))
+        for at in range(15, after, 15):
+            service.look(at, fleet(3, kv=0.6), desired=3)
+        service.look(after, fleet(3, kv=0.6), desired=desired, **more)
+        return service.known
+
+    known = back(60)
+    assert (known.counts, known.margin) == ({Outcome.REGRETTED: 1}, 0.03)
+    assert known.last is not None and known.last.why == "4 replicas were wanted again, and no more requests came"
+    assert back(45).counts == {Outcome.UNKNOWN: 1}  # an error that is put right at once
+    assert back(60, service={"finish_rate": 3.0}).counts == {Outcome.UNKNOWN: 1}
+    assert back(60, service={}).counts == {Outcome.UNKNOWN: 1}
+    assert back(60, desired=2).counts == {Outcome.UNKNOWN: 1}
+
+
+def test_harm_that_a_refusal_foresaw_takes_nothing_off_the_lines() -> None:
+    service = Service()
+    service.look(0, fleet(4, kv=0.65))
+    for at in range(15, 630, 15):
+        service.look(at, fleet(3, kv=0.87), desired=3)
+    known = service.known
+    assert (known.counts, known.margin) == ({Outcome.REGRETTED: 1}, 0.0)
+    assert known.last is not None and known.last.why.startswith("done in spite of a refusal: the KV cache of")
+
+
 def test_one_that_slipped_past_a_refusal_is_watched_and_named() -> None:
     service = Service()
     service.look(0, fleet(4, kv=0.65))
@@ -117,27 +145,68 @@ def test_one_that_slipped_past_a_refusal_is_watched_and_named() -> None:
     assert calm.known.removal is not None and calm.known.removal.allowed
 
 
-def held(kv: Any, then: Any, **more: Any) -> Regret:
-    """A refused 4 → 3, asked for every 15 s, until the load of `then` lets it pass."""
-    service = Service(**more)
+def held(kv: Any, then: Any, whole: float = 600, service: Service | None = None) -> Regret:
+    """A refused 4 → 3, asked for every 15 s for five minutes, then the load of `then` until `whole` seconds."""
+    service = service or Service()
+    pods = kv if isinstance(kv, tuple) else fleet(4, kv=kv)
     for at in range(0, 300, 15):
         service.refuse(at, 3)
-        service.look(at, fleet(4, kv=kv) if not isinstance(kv, tuple) else kv)
-    service.look(300, fleet(4, kv=then))
+        service.look(at, pods)
+    for at in range(300, int(whole) + 1, 15):
+        service.look(at, then if isinstance(then, tuple) else fleet(4, kv=then))
     return service.known
 
 
+APART = tuple(replica(kv=[0.6 if n % 4 == index else 0.1 for n in range(40)]) for index in range(4))
+"""Each replica is full at another time: 0.6 + 0.6/3 is refused, 0.6 + 0.1/3 would have come."""
+
+
 def test_a_refusal_that_the_load_needed() -> None:
-    known = held(0.65, 0.2)
+    known = held(0.65, 0.2, whole=300)
     assert known.counts == {Outcome.NEEDED: 1} and known.held is None
     assert known.last is not None and (known.last.at, known.last.to) == (AT, 3)
 
 
 def test_a_refusal_for_peaks_that_never_coincided_was_needless() -> None:
-    """Each replica is full at another time: 0.6 + 0.6/3 is refused, 0.6 + 0.1/3 would have come."""
-    pods = tuple(replica(kv=[0.6 if n % 4 == index else 0.1 for n in range(40)]) for index in range(4))
-    known = held(pods, 0.2)
+    assert held(APART, 0.2, whole=585).counts == {}
+    known = held(APART, 0.2)
     assert known.counts == {Outcome.NEEDLESS: 1} and known.good == 1
+
+
+def test_load_that_comes_back_within_the_time_makes_a_refusal_needed() -> None:
+    service = Service()
+    held(APART, 0.2, whole=450, service=service)
+    assert service.known.counts == {}
+    service.look(465, fleet(4, kv=0.65))
+    for at in range(480, 615, 15):
+        service.look(at, fleet(4, kv=0.2))
+    assert service.known.counts == {Outcome.NEEDED: 1}
+
+
+def test_one_refusal_is_looked_back_at_once() -> None:
+    """It counts as asked for a while after it would pass: no reason to count it again, or to give a margin back."""
+    service = Service()
+    service.history = replace(service.history, regret=Regret(4, margin=0.09, changed_at=AT))
+    known = held(0.65, 0.2, whole=1500, service=service)
+    assert (known.counts, known.margin, known.good) == ({Outcome.NEEDED: 1}, 0.09, 0)
+    service.refuse(1510, 3)
+    service.look(1515, fleet(4, kv=0.65))
+    assert service.known.held is not None
+
+
+def test_a_wait_before_a_removal_tells_nothing_the_removal_does() -> None:
+    service = Service()
+    held(0.3, 0.3, whole=300, service=service)
+    for at in range(315, 930, 15):
+        service.look(at, fleet(3, kv=0.4), desired=3)
+    assert service.known.counts == {Outcome.FINE: 1} and service.known.held is None
+
+
+def test_a_removal_that_was_refused_ends_the_refusal_it_needed() -> None:
+    service = Service()
+    held(0.65, 0.65, whole=300, service=service)
+    service.look(315, fleet(3, kv=0.87), desired=3)
+    assert service.known.counts == {Outcome.NEEDED: 1}
 
 
 def test_a_refusal_nobody_asks_for_any_more_is_looked_back_at() -> None:
@@ -151,14 +220,38 @@ def test_a_refusal_nobody_asks_for_any_more_is_looked_back_at() -> None:
     assert service.known.counts == {Outcome.NEEDED: 1}
 
 
-def test_a_blind_refusal_tells_nothing() -> None:
+def test_a_refusal_lasts_while_as_few_are_asked_for() -> None:
+    service = Service()
+    for at, to in ((0, 3), (15, 2), (600, 2), (900, 2)):
+        service.refuse(at, to)
+        service.look(at, fleet(4, kv=0.65))
+    assert service.known.held is not None and service.known.counts == {}
+    service.refuse(915, 3)
+    service.look(915, fleet(8, kv=0.65))
+    assert service.known.held is not None
+    service.refuse(930, 5)
+    service.look(930, fleet(8, kv=0.65))
+    assert service.known.counts == {Outcome.NEEDED: 1}
+
+
+def test_a_blind_refusal_tells_nothing_even_if_the_load_is_low_later() -> None:
     service = Service()
     service.refuse(0, 3)
     for at in (0, 15, 30):
         service.look(at, fleet(4, kv=None, waiting=None, running=None))
     assert service.known.held is not None and service.known.counts == {}
     service.look(900, fleet(4, kv=0.2))
-    assert service.known.counts == {Outcome.NEEDLESS: 1}  # judged by what is seen once it is seen
+    assert service.known.counts == {Outcome.UNKNOWN: 1} and service.known.good == 0
+
+
+def test_a_declared_minimum_is_no_refusal_by_load() -> None:
+    service = Service()
+    service.policy = replace(POLICY, min_replicas=4)
+    assert held(0.2, 0.2, service=service).counts == {}
+    service.policy = replace(POLICY, min_replicas=3)
+    service.refuse(700, 3)
+    service.look(700, fleet(4, kv=0.65))
+    assert service.known.held is not None
 
 
 def last(outcome: Outcome, at: float = AT) -> Last:
@@ -210,12 +303,16 @@ def test_a_refusal_of_zero_was_needed_while_anything_ran() -> None:
         assert service.known.counts == {outcome: 1}
 
 
-def test_another_count_is_another_refusal() -> None:
-    service = Service()
-    for at, to in ((0, 3), (15, 3), (30, 2)):
-        service.refuse(at, to)
-        service.look(at, fleet(4, kv=0.65))
-    assert service.known.counts == {Outcome.NEEDED: 1} and service.known.held is None
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.booleans()), max_size=40))
+def test_a_margin_stays_in_its_bounds_and_each_outcome_counts_once(story: list[tuple[Outcome, bool]]) -> None:
+    known, limits = Regret(4), Thresholds()
+    for n, (outcome, allowed) in enumerate(story):
+        before, known = known, counted(known, last(outcome, AT + n), limits, allowed=allowed)
+        assert 0 <= known.margin <= limits["marginMost"] and known.good < limits["marginForgive"]
+        grew = known.margin > before.margin
+        assert not grew or (outcome is Outcome.REGRETTED and allowed)
+        assert known.margin >= before.margin or outcome in (Outcome.FINE, Outcome.NEEDLESS)
+    assert sum(known.counts.values()) == len(story)
 
 
 def test_a_margin_that_nothing_confirms_is_forgotten() -> None:

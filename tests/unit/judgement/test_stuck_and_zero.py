@@ -8,7 +8,7 @@ import pytest
 from scalewarden.judgement.decide import decide
 from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Policy
-from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.snapshot import History, Snapshot
 from scalewarden.model.verdict import Decision, Reason, Verdict
 from scalewarden.model.workload import EngineState, Replica, Target
 from tests.builders import AT, fleet, replica, snapshot, target
@@ -24,6 +24,22 @@ def test_a_fleet_of_stuck_replicas_is_held_and_not_emptied() -> None:
     sick = snapshot([replica(**SICK), replica(**SICK)])
     assert (judge(sick, 1).decision, judge(sick, 1).reason) == (Decision.HOLD, Reason.REPLICA_STUCK)
     assert (judge(sick, 0).decision, judge(sick, 0).reason) == (Decision.DENY, Reason.REQUESTS_IN_FLIGHT)
+
+
+def test_a_dead_queue_does_not_refuse_for_ever() -> None:
+    """With one idle replica beside them stuck ones were refused for good, though without it they were only held."""
+    idle, dead = replica(kv=0.0, running=0.0, gen_tps=0.0), [replica(**SICK), replica(**SICK)]
+    beside = snapshot([idle, *dead])
+    assert (judge(beside, 2).decision, judge(beside, 2).reason) == (Decision.HOLD, Reason.REPLICA_STUCK)
+    lapsed = replace(beside, history=History(since=AT - 9000, stuck_since=AT - 1800))
+    assert judge(lapsed, 2).decision is Decision.ALLOW
+    assert (judge(lapsed, 0).decision, judge(lapsed, 0).reason) == (Decision.DENY, Reason.REQUESTS_IN_FLIGHT)
+
+
+def test_the_last_replica_that_serves_stays_while_it_works() -> None:
+    busy, dead = replica(kv=0.1, running=2.0, gen_tps=90.0), [replica(**SICK), replica(**SICK)]
+    verdict = judge(snapshot([busy, *dead]), 2)
+    assert (verdict.decision, verdict.reason) == (Decision.DENY, Reason.REQUESTS_IN_FLIGHT)
 
 
 def test_the_stuck_pod_of_a_statefulset_is_ready_and_would_go() -> None:

@@ -30,7 +30,7 @@ def test_what_is_written_is_what_is_read() -> None:
     written = regret_status(KNOWN)
     assert written is not None
     again = RegretStatus.model_validate(written.model_dump(by_alias=True))
-    assert regret_of(again, 3, AT + 60, LIMITS) == KNOWN
+    assert regret_of(again, 3, AT + 60, LIMITS) == replace(KNOWN, answered=AT + 60)
 
 
 def test_nothing_is_written_before_anything_came() -> None:
@@ -51,7 +51,7 @@ def test_words_and_times_that_cannot_be_ours_are_left_out() -> None:
         {"outcomes": {"fine": -4, "needed": 10**12}, "changedAt": "soon", "last": last}
     )
     found = regret_of(status, 3, AT, LIMITS)
-    assert found == Regret(3)
+    assert found == Regret(3, answered=AT)
     unheard = {**last, "time": "2026-11-21T23:00:00Z", "outcome": "Great"}
     again = regret_of(RegretStatus.model_validate({"outcomes": {"fine": 1}, "last": unheard}), 3, AT, LIMITS)
     assert again is not None and again.last is None
