@@ -1,4 +1,4 @@
-"""What a verdict says beside its decision: when it lapses, whom it names, which numbers, and the second of each wait."""
+"""What a verdict says beside its decision: when it lapses, whom it names, which numbers, and when each wait ends."""
 
 from dataclasses import replace
 from typing import Any
@@ -115,8 +115,8 @@ def test_where_no_engine_exports_kv_usage_nobody_stands_out_for_it() -> None:
 
 def test_the_binding_test_comes_first_and_once() -> None:
     verdict = judge(snapshot(fleet(4, kv=0.2, preemptions=1)), 3)
-    assert [result.test for result in verdict.tests][0] is Test.PREEMPTIONS
-    assert len({result.test for result in verdict.tests if result.test is not Test.COVERAGE}) + 2 == len(verdict.tests)
+    assert verdict.tests[0].test is Test.PREEMPTIONS
+    assert sum(result.test is Test.PREEMPTIONS for result in verdict.tests) == 1
 
 
 def test_an_allow_is_bound_by_the_test_nearest_to_its_line() -> None:
