@@ -1,8 +1,10 @@
 """The verdicts for every count down to the one asked for: what a person looks at before a fleet is cut."""
 
+from dataclasses import replace
+
 from scalewarden.judgement.decide import Judge
 from scalewarden.model.finding import Finding
-from scalewarden.model.intent import Actor, Intent
+from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Verdict
@@ -17,11 +19,7 @@ def what_if(
     """(count, verdict) from one replica fewer down to the asked count; only the asked one where it is no decrease."""
     judge = Judge(snapshot, findings, policy)
     counts = _counts(asked, judge.safe_replicas(asked.to))
-    return tuple((to, judge.decide(_to(asked, to))) for to in counts)
-
-
-def _to(asked: Intent, to: int) -> Intent:
-    return Intent(asked.from_, to, Actor(asked.actor), asked.path, asked.identity, asked.dry_run)
+    return tuple((to, judge.decide(replace(asked, to=to))) for to in counts)
 
 
 def _counts(asked: Intent, safe: int) -> list[int]:
@@ -32,5 +30,6 @@ def _counts(asked: Intent, safe: int) -> list[int]:
     if len(every) <= MOST_ROWS:
         return list(every)
     wanted = {count for count in (asked.to, safe, safe - 1) if count in every}
-    evenly = {every[round(n * (len(every) - 1) / (MOST_ROWS - 1))] for n in range(MOST_ROWS - len(wanted))}
+    rows = MOST_ROWS - len(wanted)
+    evenly = {every[round(n * (len(every) - 1) / rows)] for n in range(rows)}
     return sorted(wanted | evenly, reverse=True)

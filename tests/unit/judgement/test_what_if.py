@@ -28,7 +28,19 @@ def test_many_counts_are_thinned_out_evenly_and_keep_what_matters() -> None:
     found = counts(19, 1)  # safe at 6: 0.2 + 0.2·13/6 = 0.63
     assert found == sorted(found, reverse=True) and len(found) <= MOST_ROWS
     assert {1, 6, 5, 18} <= set(found)
-    assert max(a - b for a, b in pairwise(found)) <= 4
+    assert found == [18, 16, 14, 12, 10, 9, 7, 6, 5, 3, 1]
+
+
+def test_of_a_large_fleet_the_whole_way_is_shown() -> None:
+    """100→1 was once shown down to 28, and then at 1 only."""
+    found = counts(100, 1)
+    assert (found[0], found[-1], len(found)) == (99, 1, MOST_ROWS)
+    assert max(a - b for a, b in pairwise(found)) == 11
+
+
+def test_zero_is_looked_at_where_zero_is_asked_for() -> None:
+    idle = snapshot(fleet(40, kv=0.0, running=0.0))
+    assert [to for to, _ in what_if(idle, (), Policy(), Intent(40, 0, Actor.USER))][-1] == 0
 
 
 def test_each_row_is_the_verdict_of_its_count() -> None:
