@@ -171,3 +171,25 @@ def test_as_many_are_missed_as_are_missing_the_newest_of_them() -> None:
     assert left(snapshot([a, new], history=told)).removed == (Removed(b, AT), Removed(c, AT))
     assert left(snapshot([a, new, replica("newer")], history=told)).removed == (Removed(c, AT),)
     assert left(snapshot([a, d, new], history=told)).removed == ()
+
+
+def test_a_record_leaves_the_window_at_its_last_second() -> None:
+    old = (Point(AT - 300, 4), Point(AT - 299.9, 3))
+    told = left(snapshot(fleet(4, kv=0.3), history=History(since=AT - 9000, safe_counts=old)))
+    assert told.safe_counts == (Point(AT - 299.9, 3), Point(AT, 2))
+
+
+def test_zero_counts_as_safe_for_whoever_asks_for_it_later() -> None:
+    assert left(snapshot(fleet(3, kv=0.0, running=0.0))).safe_counts == (Point(AT, 0),)
+
+
+@pytest.mark.parametrize(("ends", "kept"), [(1.0, True), (0.0, False)])
+def test_a_deny_is_kept_while_blind_until_it_ends(ends: float, kept: bool) -> None:
+    deny = DenyMemory(2, Reason.PREEMPTING, Test.PREEMPTIONS, AT + ends)
+    told = left(snapshot(fleet(3, **BLIND), history=History(since=AT - 9000, last_deny=deny)))
+    assert told.last_deny == (deny if kept else None)
+
+
+def test_a_deny_is_remembered_with_its_own_test() -> None:
+    deny = left(snapshot(fleet(4, kv=0.1, preemptions=2))).last_deny
+    assert deny == DenyMemory(4, Reason.PREEMPTING, Test.PREEMPTIONS, AT + 3600)
