@@ -102,7 +102,7 @@ def _measured(pages: Pages, counts: Callable[[str], bool]) -> Reading | None:
 def _counted(pages: Pages, counts: Callable[[str], bool]) -> Reading | None:
     """Cores by counters: the mean over the pages. Containers stand apart, the kubelet stamps each with its own time."""
     names = {row.labels.get("container", "") for scrape in pages.scrapes for row in scrape.named(USAGE)}
-    each = [steps for name in sorted(names) if counts(name) and (steps := _gains(pages, USAGE, name.__eq__))]
+    each = [steps for name in sorted(names) if counts(name) and (steps := _gains(pages, USAGE, name))]
     if not each:
         return None
     lengths = [math.fsum(at - start for start, at, _ in steps) for steps in each]
@@ -118,16 +118,12 @@ def _counted(pages: Pages, counts: Callable[[str], bool]) -> Reading | None:
     )
 
 
-def _gains(pages: Pages, name: str, counts: Callable[[str], bool]) -> list[tuple[float, float, float]]:
-    """(start, at, gain) of a counter, containers summed; a container that began anew has counted from zero."""
-    having = [(scrape.at, values) for scrape in pages.scrapes if (values := _values(scrape.named(name), counts))]
-    steps = []
-    for (start, before), (at, after) in pairwise(having):
-        both = before.keys() & after.keys()
-        if both:
-            gain = math.fsum(after[one] - before[one] if after[one] >= before[one] else after[one] for one in both)
-            steps.append((start, at, gain))
-    return steps
+def _gains(pages: Pages, name: str, container: str) -> list[tuple[float, float, float]]:
+    """(start, at, gain) of one container's counter; one that began anew has counted from zero."""
+    read = ((scrape.at, _values(scrape.named(name), container.__eq__)) for scrape in pages.scrapes)
+    having = [(at, values[container]) for at, values in read if values]
+    pairs = pairwise(having)
+    return [(start, at, after - before if after >= before else after) for (start, before), (at, after) in pairs]
 
 
 def _values(rows: Iterable[Sample], counts: Callable[[str], bool]) -> dict[str, float]:
@@ -154,7 +150,7 @@ def _throttled(pages: Pages) -> Signal:
 
 def _share(pages: Pages, container: str) -> tuple[float, float, float] | None:
     """(share, newest sample, seconds of data) of one container."""
-    periods, stopped = _gains(pages, PERIODS, container.__eq__), _gains(pages, THROTTLED, container.__eq__)
+    periods, stopped = _gains(pages, PERIODS, container), _gains(pages, THROTTLED, container)
     total = math.fsum(gain for _, _, gain in periods)
     if not total or not stopped:
         return None

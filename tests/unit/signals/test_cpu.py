@@ -159,3 +159,12 @@ def test_a_container_that_took_the_place_of_another_says_nothing_of_it():
 def test_measured_cores_of_nobody_that_counts():
     found = read([Scrape(NOW, rows(CORES, {"": 1.0}))], {"vllm": 4.0})[RATIO]
     assert isinstance(found, Absent)
+
+
+def test_a_container_that_fell_silent_ages_what_is_said_of_the_pod():
+    """Its page is fresh, its own row is not: half of a pod is not the pod."""
+    silent = pages({"vllm": 3.0, "proxy": 1.0})[:2] + pages({"vllm": 3.0})[2:]
+    asked = {"vllm": 4.0, "proxy": 4.0}
+    assert isinstance(read(silent, asked, now=NOW + 29)[RATIO], Reading)
+    found = read(silent, asked, now=NOW + 30)[RATIO]
+    assert isinstance(found, Absent) and found.cause.startswith("stale: ")

@@ -212,3 +212,18 @@ def test_blocks_in_use_of_an_unknown_number_are_no_share():
     used = scrape(0, 'nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="used",model="m",version="1"} 40')
     found = derive([used], Engine.TRITON, NOW, Thresholds(), 600).signals[SignalName.KV_USAGE]
     assert isinstance(found, Absent)
+
+
+def test_a_part_that_is_no_number_makes_the_whole_none():
+    """SGLang's queues are added up: one that cannot be read is not an empty one."""
+    total = 'sglang:num_queue_reqs{priority=""} 4'
+    inflight = 'sglang:num_prefill_inflight_queue_reqs{priority=""}'
+
+    def waiting(*lines: str):
+        found = replica_signals([scrape(0, *lines)], Engine.SGLANG, NOW, Thresholds(), 600, None)
+        return found[SignalName.WAITING]
+
+    assert value(waiting(total)) == 4
+    assert value(waiting(total, f"{inflight} 3")) == 7
+    for written in ("NaN", "1e200"):
+        assert isinstance(waiting(total, f"{inflight} {written}"), Absent)

@@ -205,3 +205,11 @@ def test_a_row_of_no_device_is_nobodys():
     nameless = f'{BUSY}{{gpu="0",namespace="serving",pod="llama-0"}} 0.9'
     found = gpu(f"{BUSY}{{{WHOLE}}} 0.2", nameless, 'DCGM_FI_PROF_PCIE_TX_BYTES{gpu="0"} 5')
     assert value(found.signal(SignalName.ENGINE_ACTIVE)) == 0.2
+
+
+def test_a_spelling_that_only_another_pod_has_gives_way_to_the_next():
+    """Two exporters of unlike releases on one node, of which the older one names our pod."""
+    other = WHOLE.replace("llama-0", "other")
+    page = scrape(0, f"{NEW[0]}{{{other}}} 0.9", f"{OLD[0]}{{{WHOLE}}} 0.2")
+    (found,) = reader([page]).gpus(POD)
+    assert value(found.signal(SignalName.ENGINE_ACTIVE)) == 0.2

@@ -99,6 +99,20 @@ def test_one_page_gives_no_rate_and_a_reset_none_either():
     assert value(found) == pytest.approx(2 * 1e5 * 1024 / 10)
 
 
+def test_a_total_that_names_no_gpu_is_nobodys():
+    name, nobody = "gpu_xgmi_link", 'namespace="serving",pod="llama-0"'
+    pages = (
+        [
+            f"{name}_{way}{{{labels}}} {kib}"
+            for way in ("tx", "rx")
+            for labels, kib in ((AMD, 1e6 * n), (nobody, 9e6 * n))
+        ]
+        for n in range(3)
+    )
+    (found,) = gpus(every(10, pages))
+    assert value(found.signal(SignalName.NVLINK_BPS)) == pytest.approx(2 * 1e5 * 1024)
+
+
 def test_the_link_is_nvlink_where_it_moves_else_pcie():
     both = [f"{TX}{{{MINE}}} 3e9", f"{RX}{{{MINE}}} 1e9"]
     assert value(gpu(f"{NVLINK}{{{MINE}}} 50", *both).signal(SignalName.LINK_BPS)) == 50e6
