@@ -44,6 +44,12 @@ def test_broken_glass_says_who_broke_it_why_and_what_was_safe() -> None:
     assert (verdict.safe_replicas, verdict.tests) == (3, ())
 
 
+def test_who_breaks_the_glass_for_zero_is_told_that_zero_is_safe() -> None:
+    idle = snapshot(fleet(2, kv=0.0, running=0.0))
+    assert judge(idle, 0, Policy(break_glass_until=AT + 1)).safe_replicas == 0
+    assert judge(idle, 1, Policy(break_glass_until=AT + 1)).safe_replicas == 1
+
+
 # When a refusal lapses ----------------------------------------------------------------------------------------------
 
 
@@ -143,6 +149,14 @@ def test_with_a_record_the_missing_stabilization_is_not_spoken_of() -> None:
 
 def test_of_no_replica_nothing_is_predicted() -> None:
     assert judge(snapshot(fleet(2, kv=0.0, running=0.0)), 0).predicted == Prediction()
+
+
+def test_every_number_of_the_what_if_is_told() -> None:
+    pods = fleet(4, kv=0.2, waiting=[0.0, 1.5], eff_batch=8.0, max_num_seqs=80)
+    told = judge(snapshot(pods), 3).predicted
+    # 4 × 0.75 waiting on average; the batch and what waits just now, over 80 sequences, four on three
+    assert (told.kv_cache_usage, told.waiting_per_replica, told.throughput) == (0.2667, 1.0, None)
+    assert told.concurrency == pytest.approx((8 + 0.75) / 80 * 4 / 3, abs=1e-4)
 
 
 def test_tokens_say_nothing_beside_a_queue() -> None:

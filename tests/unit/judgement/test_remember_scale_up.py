@@ -45,6 +45,8 @@ def test_a_scale_up_that_goes_on_is_one() -> None:
     known = ScaleUp(AT, 2, 3, 500.0, 0.0)
     found = scale_up(at(120, *busy(4)), before(*busy(3), scale_up=known))
     assert found == ScaleUp(AT + 120, 2, 4, 500.0, 0.0)
+    assert scale_up(at(299, *busy(4)), before(*busy(3), scale_up=known)).from_ == 2  # type: ignore[union-attr]
+    assert scale_up(at(300, *busy(4)), before(*busy(3), scale_up=known)).from_ == 3  # type: ignore[union-attr]
     later = scale_up(at(301, *busy(4)), before(*busy(3), scale_up=known))
     assert later == ScaleUp(AT + 301, 3, 4, 750.0, 0.0)
 
@@ -73,4 +75,5 @@ def test_a_new_operator_has_seen_nothing_grow() -> None:
     assert scale_up(at(0, *busy(4)), History(since=AT)) is None
     assert most_ready(at(0, *busy(4)), History(since=AT)) == 4
     assert scale_up(at(0, *busy(2)), History(since=AT, most_ready=0)) is None
+    assert most_ready(at(0, desired=2), History(since=AT, most_ready=0)) == 0
     assert build.AT == AT
