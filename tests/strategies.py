@@ -1,5 +1,6 @@
 """Hypothesis strategies for services in any state, sound or sick; they grow with the model."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Objectives
 from scalewarden.model.signal import Absent, Point
 from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.topology import SliceShare
 from scalewarden.model.workload import Gpu, Replica, Role, Routing
 from tests import builders as build
 
@@ -42,7 +44,10 @@ def gpus(draw: st.DrawFn) -> Gpu:
     sliced = draw(st.booleans())
     names = ("engine_active", "kernel_utilization", "sm_active", "tensor_active", "dram_active", "fb_used")
     measured = {name: draw(values(fractions)) for name in names}
-    return build.mig(**measured) if sliced else build.gpu(**measured)
+    if not sliced:
+        return build.gpu(**measured)
+    share = draw(st.sampled_from([None, SliceShare(1 / 7, 1 / 8), SliceShare(3 / 7, 1 / 2)]))
+    return replace(build.mig(**measured), share=share)
 
 
 @st.composite
@@ -102,18 +107,25 @@ def autoscalers(draw: st.DrawFn) -> Autoscaler:
 def snapshots(draw: st.DrawFn, /, *, least: int = 0, most: int = 6, **fixed: Any) -> Snapshot:
     """A service of `least` to `most` replicas; `fixed` pins keywords of `builders.snapshot`."""
     pods = draw(st.lists(replicas(), min_size=least, max_size=most))
+    target = build.target(draw(st.sampled_from(["Deployment", "Deployment", "StatefulSet", "LeaderWorkerSet"])))
+    if target.ordered and draw(st.booleans()):
+        pods = [replace(pod, ordinal=ordinal) for ordinal, pod in enumerate(pods)]
     actor = draw(st.sampled_from(Actor))
     intents = st.builds(Intent, st.just(len(pods)), st.integers(0, most), st.just(actor))
     drawn: dict[str, Any] = {
         "replicas": pods,
         "autoscalers": draw(st.lists(autoscalers(), max_size=2)),
         "routing": draw(st.sampled_from(Routing)),
-        "objectives": draw(st.sampled_from([Objectives(), Objectives(ttft_p95=2.0, itl_p95=0.08)])),
-        "service": {"gateway_waiting": draw(values(counts)), "itl_p95": draw(values(fractions))},
+        "objectives": draw(st.sampled_from([Objectives(), Objectives(ttft_p95=0.5, itl_p95=0.08)])),
+        "service": {
+            "gateway_waiting": draw(values(counts)),
+            "itl_p95": draw(values(fractions)),
+            "ttft_p95": draw(values(fractions)),
+        },
         "sustainable_tps": draw(st.sampled_from([None, 1000.0])),
         "learned": draw(st.sampled_from(BASELINES)),
         "workload": build.gpu_workload(role=draw(st.sampled_from([None, None, *Role]))),
-        "target": build.target(draw(st.sampled_from(["Deployment", "Deployment", "StatefulSet", "LeaderWorkerSet"]))),
+        "target": target,
         "intent": draw(st.one_of(st.none(), intents)),
     }
     return build.snapshot(**{**drawn, **fixed})

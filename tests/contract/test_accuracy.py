@@ -59,6 +59,13 @@ def test_an_inter_token_latency_that_is_predicted_is_near_what_came(case: Case) 
     assert spread is None or spread.low <= came <= spread.high
 
 
+@removals
+def test_a_time_to_the_first_token_is_predicted_where_no_queue_came_and_near(case: Case) -> None:
+    predicted, came = foretold(case).verdict.predicted, measured(case)
+    assert (predicted.time_to_first_token is None) == (came.waiting > 0)
+    assert predicted.time_to_first_token is None or abs(predicted.time_to_first_token - came.ttft) <= 0.1 * came.ttft
+
+
 @pytest.mark.parametrize("name", READINGS)
 def test_every_diagnosis_is_an_experts(name: str) -> None:
     assert evaluation(name).diagnosis.regime == READINGS[name][0]

@@ -43,7 +43,7 @@ def test_the_keys_are_the_contract() -> None:
     assert list(found["verdict"]) == ["decision", "reason", "bindingTest", "message", "safeReplicas", "predicted"]
     predicted = list(found["verdict"]["predicted"])
     assert predicted[:4] == ["kvCacheUsage", "waitingPerReplica", "concurrency", "throughput"]
-    assert predicted[4:] == ["interTokenLatency", "uncertainty"]  # what came later stands behind
+    assert predicted[4:] == ["interTokenLatency", "timeToFirstToken", "uncertainty"]  # what came later stands behind
     assert list(found["diagnosis"])[:3] == ["regime", "confidence", "summary"]
     assert list(found["findings"][0]) == ["rule", "name", "status", "misinterpretation", "message", "evidence"]
     assert list(found["signals"][0]) == ["name", "scope", "value", "unit", "absent", "age_seconds"]

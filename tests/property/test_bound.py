@@ -10,7 +10,8 @@ from scalewarden.whatif.bound import Load, worst_survivor
 
 usages = st.floats(0, 1.2, allow_nan=False)
 equal = st.builds(Load, usages)
-unequal = st.builds(Load, usages, st.sampled_from([9_700.0, 156_000.0, 452_000.0]))
+sizes = st.sampled_from([9_700.0, 156_000.0, 452_000.0])
+unequal = st.builds(Load, usages, sizes, st.one_of(st.none(), sizes))
 
 
 def brute_force(alive: list[Load], gone: list[Load], k: int, left_out: int, sticky: bool) -> float:

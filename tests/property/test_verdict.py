@@ -13,7 +13,7 @@ from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Absent, Point, Reading, Signal, SignalName
 from scalewarden.model.snapshot import Snapshot, from_json, to_json
 from scalewarden.model.verdict import Decision, Reason, Verdict
-from scalewarden.model.workload import Replica
+from scalewarden.model.workload import Replica, Routing
 from tests.strategies import snapshots
 
 POLICY = Policy()
@@ -158,6 +158,30 @@ def test_the_unit_of_a_token_does_not_matter(snapshot: Snapshot, factor: float) 
     before, after = judged(snapshot), judged(in_other_units(snapshot, factor))
     assert (before.decision, before.reason, before.safe_replicas) == (after.decision, after.reason, after.safe_replicas)
     assert before.predicted == after.predicted
+
+
+@given(snapshot=snapshots(least=2))
+def test_clients_that_stick_never_make_a_removal_safer(snapshot: Snapshot) -> None:
+    even, sticky = (replace(snapshot, routing=routing) for routing in (Routing.EVEN, Routing.STICKY))
+    assert judged(sticky).decision is not Decision.ALLOW or judged(even).decision is Decision.ALLOW
+    before, after = judged(even).predicted, judged(sticky).predicted
+    assert (after.kv_cache_usage or 0.0) >= (before.kv_cache_usage or 0.0)
+    assert after.time_to_first_token is None or after.time_to_first_token >= (before.time_to_first_token or 0.0)
+
+
+@given(snapshot=snapshots(least=2))
+def test_a_size_that_is_not_known_never_makes_a_removal_safer(snapshot: Snapshot) -> None:
+    """Beside caches of known size, one of unknown size is never judged better than by fractions alone."""
+    known = [replica.reading(SignalName.KV_TOKENS) is not None for replica in snapshot.ready]
+    unknown = replace(
+        snapshot,
+        replicas=tuple(
+            with_signal(replace(replica, gpus=()), SignalName.KV_TOKENS, Absent("not exported"))
+            for replica in snapshot.replicas
+        ),
+    )
+    before, after = judged(unknown).predicted.kv_cache_usage, judged(snapshot).predicted.kv_cache_usage
+    assert all(known) or (after or 0.0) >= (before or 0.0)
 
 
 @given(snapshot=snapshots(least=1))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scalewarden.judgement.assess import Results, assess, worst
+from scalewarden.judgement.between import between
 from scalewarden.judgement.safe_count import is_short, safe_count, stabilization
 from scalewarden.model.finding import Finding
 from scalewarden.model.intent import Actor, Intent
@@ -44,7 +45,10 @@ class Judge:
         found = self.answer(intent)
         if found.reason in (Reason.NOT_A_DECREASE, Reason.BREAK_GLASS):
             return found
-        return replace(found, predicted=self.prediction(intent.to, intent.actor))
+        predicted = self.prediction(intent.to, intent.actor)
+        binding = found.tests[0] if found.tests and found.binding_test else None
+        message = self._message(intent, found.decision, binding, predicted)
+        return replace(found, predicted=predicted, message=message)
 
     def answer(self, intent: Intent) -> Verdict:
         """The verdict without its predicted numbers, which take a look at every sample."""
@@ -116,18 +120,21 @@ class Judge:
             return Prediction()
         waits = predict.waiting_total(one) != 0
         itl, itl_range = latency.itl_predicted(one)
+        ttft, ttft_range = latency.ttft_predicted(one)
         return Prediction(
             predict.kv_cache_usage(one),
             predict.waiting_per_replica(one),
             predict.concurrency(one),
             None if waits else predict.throughput(one),
             itl,
+            ttft,
             Uncertainty(
                 uncertainty.kv_cache_usage(one),
                 uncertainty.waiting_per_replica(one),
                 uncertainty.concurrency(one),
                 uncertainty.throughput(one),
                 itl_range,
+                ttft_range,
             ),
         )
 
@@ -144,11 +151,13 @@ class Judge:
             return Reason.NOT_READY_PODS_ONLY
         return Reason.GENUINELY_IDLE if self._idle else Reason.SAFE_TO_REMOVE
 
-    def _message(self, intent: Intent, decision: Decision, binding: TestResult | None) -> str:
+    def _message(
+        self, intent: Intent, decision: Decision, binding: TestResult | None, predicted: Prediction | None = None
+    ) -> str:
         word = {Decision.ALLOW: "is safe", Decision.HOLD: "is held", Decision.DENY: "is refused"}[decision]
         text = f"{intent.from_}→{intent.to} {word}"
         if binding is not None:
-            text += f": {binding.message}"
+            text += f": {binding.message}{between(binding.test, predicted) if predicted else ''}"
         if decision is not Decision.ALLOW:
             text += f"; {self._way_out(intent)}"
         if self.named and decision is not Decision.DENY:
@@ -188,8 +197,10 @@ def _stands_out(carried: Carried, line: float) -> bool:
 def _binding(results: Results, decision: Decision) -> TestResult | None:
     """The test that decides: by reason, then by order; for an Allow the one nearest to its line."""
     if decision is Decision.ALLOW:
-        spoke = [result for result in results if result.value is not None and result.allow and result.deny]
-        return max(spoke, key=lambda result: (result.value or 0.0) / (result.allow or 1.0), default=None)
+        spoke = [result for result in results if result.value is not None and result.skipped is None]
+        graded = [result for result in spoke if result.allow and result.deny]
+        nearest = max(graded, key=lambda result: (result.value or 0.0) / (result.allow or 1.0), default=None)
+        return nearest or min(spoke, key=lambda result: TESTS.index(result.test), default=None)
     same = [result for result in results if result.decision is decision]
     return min(same, key=lambda result: (REASONS.index(result.reason), TESTS.index(result.test)))
 

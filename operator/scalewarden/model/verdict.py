@@ -105,6 +105,7 @@ class Uncertainty:
     concurrency: Range | None = None
     throughput: Range | None = None
     inter_token_latency: Range | None = None
+    time_to_first_token: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Prediction:
     """What the replicas that stay would carry; None where it could not be predicted.
 
     kv_cache_usage, concurrency and throughput are fractions; waiting_per_replica is in requests; inter_token_latency
-    is the p95 in seconds.
+    and time_to_first_token are p95 in seconds.
     """
 
     kv_cache_usage: float | None = None
@@ -120,6 +121,7 @@ class Prediction:
     concurrency: float | None = None
     throughput: float | None = None
     inter_token_latency: float | None = None
+    time_to_first_token: float | None = None
     uncertainty: Uncertainty = Uncertainty()
 
 

@@ -116,6 +116,7 @@ def prediction_of(predicted: Prediction) -> PredictionDocument:
         concurrency=_rounded(predicted.concurrency),
         throughput=_rounded(predicted.throughput),
         inter_token_latency=_rounded(predicted.inter_token_latency),
+        time_to_first_token=_rounded(predicted.time_to_first_token),
         uncertainty=UncertaintyDocument.model_validate(asdict(predicted.uncertainty)),
     )
 

@@ -82,16 +82,18 @@ class UncertaintyDocument(Document):
     concurrency: Bounds | None
     throughput: Bounds | None
     inter_token_latency: Bounds | None
+    time_to_first_token: Bounds | None
 
 
 class PredictionDocument(Document):
-    """What the replicas that stay would carry; null where it could not be predicted. interTokenLatency: p95 (s)."""
+    """What the replicas that stay would carry; null where it could not be predicted. Latencies: p95 (s)."""
 
     kv_cache_usage: float | None
     waiting_per_replica: float | None
     concurrency: float | None
     throughput: float | None
     inter_token_latency: float | None
+    time_to_first_token: float | None
     uncertainty: UncertaintyDocument
 
 

@@ -84,6 +84,11 @@ def _legend(rows: Rows) -> Iterator[str]:
         yield "tokens/s %: share of what a replica sustains."
     if any(one.predicted.kv_cache_usage is not None and one.predicted.kv_cache_usage > 1 for _, one in rows):
         yield "KV cache over 1.00: the cache would be full, and requests would queue or be preempted."
+    for to, one in rows:
+        ttft, spread = one.predicted.time_to_first_token, one.predicted.uncertainty.time_to_first_token
+        if spread and spread.low < spread.high:
+            said = between(ttft, spread, 1000.0, 0)
+            yield f"TTFT p95 at {to}: {said} ms, cached prefixes being lost with the replicas that go."
 
 
 def _to_do(evaluation: Evaluation) -> Iterator[str]:

@@ -13,15 +13,19 @@ from itertools import accumulate
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """KV usage (fraction of its own cache) and capacity (tokens, or 1.0 for all where unknown) of a replica."""
+    """KV usage (fraction of its own cache) and capacity (tokens, or 1.0 for all where unknown) of a replica.
+
+    gives stands for its capacity where it is a victim; it differs where only bounds of its size are known.
+    """
 
     usage: float
     capacity: float = 1.0
+    gives: float | None = None
 
     @property
     def tokens(self) -> float:
         """What it hands over when it is removed."""
-        return self.usage * self.capacity
+        return self.usage * (self.capacity if self.gives is None else self.gives)
 
 
 def worst_survivor(

@@ -1,8 +1,9 @@
 """What every replica carries, reduced to the numbers that the tests of a removal use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import fsum
 
-from scalewarden.model.signal import Point, SignalName
+from scalewarden.model.signal import Point, Reading, Signal, SignalName
 from scalewarden.model.snapshot import Removed, Snapshot
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.verdict import Decision
@@ -10,8 +11,8 @@ from scalewarden.model.workload import EngineState, Replica
 from scalewarden.signals import trends, windows
 from scalewarden.signals.freshness import State, replica_state, required
 from scalewarden.signals.stuck import is_stuck
-from scalewarden.whatif.bound import Load
 from scalewarden.whatif.queue import standing
+from scalewarden.whatif.sizes import EQUAL, Size, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Carried:
     kv_max and kv_mean are fractions over the window, waiting the mean of the last minute (requests), batch the
     p95 of running sequences, tokens the generated tokens/s, preemptions those of the window. kv_max, batch, capacity
     (tokens) and limit (sequences) are of one engine, the fullest of a replica's data-parallel `engines`; waiting,
-    running and tokens are of all of them.
+    running and tokens are of all of them. sizes: how it compares with the others, in each of the ways that are used.
     """
 
     replica: Replica
@@ -37,6 +38,13 @@ class Carried:
     standing: Decision | None
     state: State
     engines: int = 1
+    sizes: tuple[Size, ...] = (EQUAL,)
+
+    @property
+    def compute(self) -> float | None:
+        """The part of whole GPUs that computes for it, 2.0 for two; None where it is not known."""
+        shares = [gpu.share for gpu in self.replica.gpus]
+        return fsum(share.sm for share in shares if share) if shares and all(shares) else None
 
     @property
     def slots(self) -> int | None:
@@ -71,11 +79,6 @@ class Fleet:
         """True where every cache's size is known, so that unequal replicas compare in tokens."""
         return all(carried.capacity for carried in (*self.serving, *self.gone))
 
-    def loads(self, some: tuple[Carried, ...]) -> list[Load]:
-        """KV loads; a replica that was not seen counts with nothing, so that only a Deny can rest on this."""
-        sized = self.in_tokens
-        return [Load(carried.kv_max or 0.0, (carried.capacity or 1.0) if sized else 1.0) for carried in some]
-
 
 def fleet(snapshot: Snapshot) -> Fleet:
     """Reduce a snapshot. Replicas that are not ready carry nothing; stuck ones and sleeping ones are set aside."""
@@ -85,8 +88,22 @@ def fleet(snapshot: Snapshot) -> Fleet:
     aside, needed = {replica.pod for replica in (*stuck, *asleep)}, required(snapshot)
     serving = tuple(_carried(replica, snapshot, needed) for replica in snapshot.ready if replica.pod not in aside)
     gone = tuple(_carried(removed.replica, snapshot, needed) for removed in recently_removed(snapshot))
+    serving, gone = _compared(serving, gone)
     left_out, exports_kv = _left_out(len(serving), limits), SignalName.KV_USAGE in needed
     return Fleet(serving, gone, stuck, left_out, _rise(serving, snapshot), exports_kv, asleep)
+
+
+def _compared(serving: tuple[Carried, ...], gone: tuple[Carried, ...]) -> tuple[tuple[Carried, ...], ...]:
+    everyone = (*serving, *gone)
+    found = sizes([one.capacity for one in everyone], [_memory(one.replica) for one in everyone])
+    sized = tuple(replace(one, sizes=ways) for one, ways in zip(everyone, found, strict=True))
+    return sized[: len(serving)], sized[len(serving) :]
+
+
+def _memory(replica: Replica) -> float | None:
+    """The part of whole GPUs whose memory it has; None where it is not known."""
+    shares = [gpu.share for gpu in replica.gpus]
+    return fsum(share.memory for share in shares if share) if shares and all(shares) else None
 
 
 def _asleep(snapshot: Snapshot) -> tuple[Replica, ...]:
@@ -128,7 +145,7 @@ def _carried(replica: Replica, snapshot: Snapshot, needed: tuple[SignalName, ...
         replica=replica,
         kv_max=windows.maximum(in_window),
         kv_mean=windows.mean(in_window),
-        waiting=_waiting(replica, snapshot.thresholds),
+        waiting=waiting_mean(replica.signal(SignalName.WAITING), snapshot.thresholds),
         running=_value(replica, SignalName.RUNNING),
         batch=_value(replica, SignalName.EFF_BATCH),
         tokens=_value(replica, SignalName.GEN_TPS),
@@ -151,8 +168,9 @@ def _series(replica: Replica, name: SignalName) -> tuple[Point, ...]:
     return windows.samples(reading) if reading else ()
 
 
-def _waiting(replica: Replica, limits: Thresholds) -> float | None:
-    points = _series(replica, SignalName.WAITING)
+def waiting_mean(signal: Signal, limits: Thresholds) -> float | None:
+    """Requests that wait, the mean of the last minute; None where that was not measured."""
+    points = windows.samples(signal) if isinstance(signal, Reading) else ()
     return windows.mean(windows.span(points, limits["waitingMeanSpan"], limits).points)
 
 

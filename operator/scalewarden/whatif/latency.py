@@ -27,8 +27,10 @@ def grade(share: float, allow: float, deny: float) -> Decision:
     return Decision.DENY if round(share, 4) > deny else Decision.HOLD
 
 
-def _judge(case: Case, test: Test, name: SignalName, objective: float | None, extra: float = 0.0) -> TestResult:
-    """Hold a quantile (s) plus the predicted increase against its objective (s)."""
+def _judge(
+    case: Case, test: Test, name: SignalName, objective: float | None, extra: float = 0.0, why: str = ""
+) -> TestResult:
+    """Hold a quantile (s) plus the predicted increase against its objective (s); why it grows is told."""
     if objective is None:
         return skipped(test, Reason.LATENCY_AT_RISK, "no objective is declared")
     signal = case.snapshot.signal(name)
@@ -38,7 +40,7 @@ def _judge(case: Case, test: Test, name: SignalName, objective: float | None, ex
         return skipped(test, Reason.LATENCY_AT_RISK, "too few observations")
     value = signal.value + extra
     allow, deny = case.limits["latencyAllow"], case.limits["latencyDeny"]
-    what = f"{name.value} {value * 1000:.0f} ms against an objective of {objective * 1000:.0f} ms"
+    what = f"{name.value} {value * 1000:.0f} ms against an objective of {objective * 1000:.0f} ms{why}"
     decision = grade(value / objective, allow, deny)
     return TestResult(test, decision, Reason.LATENCY_AT_RISK, what, value, allow * objective, deny * objective)
 
@@ -58,15 +60,51 @@ def inter_token(case: Case) -> TestResult:
 
 
 def time_to_first_token(case: Case) -> TestResult:
-    """TTFT p95; beside a queue it shows the lucky ones: a calm one is silent, a bad one still holds."""
+    """TTFT p95; beside a queue it shows the lucky ones: a calm one is silent, a bad one still holds.
+
+    Without a queue, what a prompt costs more without the victims' prefix caches is added; that estimate at most holds.
+    """
     if case.snapshot.workload.role is Role.DECODE:
         return skipped(Test.TIME_TO_FIRST_TOKEN, Reason.LATENCY_AT_RISK, "the target only decodes: others prefill")
-    result = _judge(case, Test.TIME_TO_FIRST_TOKEN, SignalName.TTFT_P95, case.snapshot.objectives.ttft_p95)
-    if predict.waiting_total(case) == 0 or result.skipped is not None:
+    objective = case.snapshot.objectives.ttft_p95
+    result = _judge(case, Test.TIME_TO_FIRST_TOKEN, SignalName.TTFT_P95, objective)
+    if result.skipped is not None:
         return result
+    if predict.waiting_total(case) == 0:
+        return _without_lost_prefixes(case, result)
     if result.decision is Decision.ALLOW:
         return skipped(result.test, result.reason, "requests wait: TTFT shows the lucky ones")
     return replace(result, decision=Decision.HOLD)
+
+
+def _without_lost_prefixes(case: Case, now: TestResult) -> TestResult:
+    """The test with what the lost prefixes cost, where that weighs more."""
+    growth = predict.prefill_growth(case)
+    if not growth or not now.value:
+        return now
+    why = ", cached prefixes being lost with the replicas that go"
+    found = _judge(
+        case, now.test, SignalName.TTFT_P95, case.snapshot.objectives.ttft_p95, extra=now.value * growth, why=why
+    )
+    return now if found.decision is Decision.ALLOW or now.decision is Decision.DENY else _at_most_hold(found)
+
+
+def _at_most_hold(found: TestResult) -> TestResult:
+    return replace(found, decision=Decision.HOLD) if found.decision is Decision.DENY else found
+
+
+def ttft_predicted(case: Case) -> tuple[float | None, Range | None]:
+    """TTFT p95 (s) after the removal and between what it lies: from that of now to one whose every part grows with the
+    prompt that is computed. None while requests wait, for then the queue decides; where the KV cache would overflow,
+    for then one forms; and where too few first tokens were seen."""
+    now, kv = case.snapshot.signal(SignalName.TTFT_P95), predict.kv_cache_usage(case)
+    silent = case.s < 1 or case.snapshot.workload.role is Role.DECODE
+    if silent or not isinstance(now, Reading) or _too_few(case, now):
+        return None, None
+    if predict.waiting_total(case) != 0 or (kv or 0.0) >= 1.0:
+        return None, None
+    value = windows.rounded(now.value * (1 + predict.prefill_growth(case)))
+    return value, Range(min(windows.rounded(now.value), value), value)
 
 
 def end_to_end(case: Case) -> TestResult:
@@ -102,7 +140,8 @@ def itl_fit(case: Case) -> Fit | None:
 def itl_predicted(case: Case) -> tuple[float | None, Range | None]:
     """ITL p95 (s) after the removal and between what it lies; None without a line, or without enough observations."""
     now, fit = case.snapshot.signal(SignalName.ITL_P95), itl_fit(case)
-    if not isinstance(now, Reading) or fit is None or _too_few(case, now) or case.s < 1:
+    silent = case.s < 1 or case.snapshot.workload.role is Role.PREFILL
+    if silent or not isinstance(now, Reading) or fit is None or _too_few(case, now):
         return None, None
     value = windows.rounded(now.value + itl_increase(case))
     return value, around(value, fit.deviation)

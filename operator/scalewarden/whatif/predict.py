@@ -1,28 +1,45 @@
 """The formulas of the what-if: what the replicas that stay would carry. None where a fact is missing."""
 
+from collections.abc import Callable
 from math import fsum
 from statistics import fmean
 
-from scalewarden.model.signal import Reading, SignalName
+from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Routing
 from scalewarden.signals import windows
 from scalewarden.whatif.bound import Load, worst_survivor
 from scalewarden.whatif.case import Case
-from scalewarden.whatif.fleet import Carried
+from scalewarden.whatif.fleet import Carried, waiting_mean
+
+_COMPUTED = 0.0001
+"""Least share of a prompt that is computed, however much of it is cached: an engine computes its last token."""
 
 
 def kv_cache_usage(case: Case) -> float | None:
     """Predicted KV usage (fraction) of the worst survivor: bound + queue + rise; None where none was measured."""
     if case.s < 1 or not case.fleet.exports_kv or all(c.kv_max is None for c in case.everyone):
         return None
-    bound = worst_survivor(
-        case.fleet.loads(case.alive),
-        case.fleet.loads(case.gone),
-        case.k,
-        sticky=case.snapshot.routing is Routing.STICKY,
-        left_out=min(case.fleet.left_out, len(case.alive) - 1),
-    )
+    bound = fullest(case, lambda carried: carried.kv_max)
     return windows.rounded(bound + queue_share(case) + rise_share(case))
+
+
+def fullest(case: Case, usage: Callable[[Carried], float | None]) -> float:
+    """KV usage of the worst survivor by the usage (fraction) that each replica is said to have, the worst of all ways
+    to compare their sizes; a replica that was not seen counts with nothing, so that only a Deny can rest on this."""
+
+    def loads(some: tuple[Carried, ...], way: int) -> list[Load]:
+        return [Load(usage(one) or 0.0, *one.sizes[way]) for one in some]
+
+    return max(
+        worst_survivor(
+            loads(case.alive, way),
+            loads(case.gone, way),
+            case.k,
+            sticky=case.snapshot.routing is Routing.STICKY,
+            left_out=min(case.fleet.left_out, len(case.alive) - 1),
+        )
+        for way in range(len(case.alive[0].sizes))
+    )
 
 
 def waiting_total(case: Case) -> float | None:
@@ -31,7 +48,7 @@ def waiting_total(case: Case) -> float | None:
     if not known:
         return None
     gateway = case.snapshot.signal(SignalName.GATEWAY_WAITING)
-    return fsum(known) + (gateway.value if isinstance(gateway, Reading) else 0.0)
+    return fsum(known) + (waiting_mean(gateway, case.limits) or 0.0)
 
 
 def waiting_per_replica(case: Case) -> float | None:
@@ -71,11 +88,20 @@ def prefix_hits(case: Case) -> float:
     """Share of input tokens that the survivors will still find in their prefix caches (fraction; 0.0 where nothing is
     known). With even routing each replica holds the common prefixes; where clients stick to theirs, a victim's are
     gone with it."""
+    return hit_rate(case) * (case.s / case.n if case.snapshot.routing is Routing.STICKY else 1.0)
+
+
+def hit_rate(case: Case) -> float:
+    """Share of input tokens that are found in prefix caches now (fraction; 0.0 where nothing is known)."""
     hits = [r.value for c in case.fleet.serving if (r := c.replica.reading(SignalName.PREFIX_HIT))]
-    if not hits:
-        return 0.0
-    stays = case.s / case.n if case.snapshot.routing is Routing.STICKY else 1.0
-    return fmean(hits) * stays
+    return fmean(hits) if hits else 0.0
+
+
+def prefill_growth(case: Case) -> float:
+    """How much more of each prompt is computed once the victims' prefix caches are gone: 0.5 for half as much again,
+    0.0 where no prefix is lost."""
+    before, after = hit_rate(case), prefix_hits(case)
+    return max(0.0, before - after) / max(1 - before, _COMPUTED)
 
 
 def _weighted(case: Case, name: SignalName) -> float | None:
@@ -133,11 +159,30 @@ def batch_share(one: Carried) -> float | None:
 
 
 def throughput(case: Case) -> float | None:
-    """Share of the sustainable tokens/s that each survivor would carry; None where either is unknown."""
+    """Share of the sustainable tokens/s that each survivor would carry; None where either is unknown.
+
+    Where replicas have unlike shares of GPUs, the sustainable rate is the largest one's, and the others sustain as
+    much less as they have less to compute with.
+    """
     sustainable = case.snapshot.sustainable_tps
     tokens = [carried.tokens for carried in case.everyone if carried.tokens is not None]
     if not sustainable or not tokens or case.s < 1:
         return None
     mean = fmean(tokens)
     skew = max(tokens) / mean if mean else 1.0
-    return windows.rounded(fsum(tokens) / case.s * skew / sustainable)
+    spread = fsum(tokens) / case.s * skew / sustainable
+    return windows.rounded(max(spread, _on_the_smallest(case, sustainable)))
+
+
+def _on_the_smallest(case: Case, sustainable: float) -> float:
+    """Share of its own sustainable tokens/s that the worst survivor would carry; 0.0 where all compute alike."""
+    parts = [carried.compute for carried in case.everyone]
+    largest, smallest = max((one or 0.0 for one in parts), default=0.0), min((one or 0.0 for one in parts), default=0.0)
+    if smallest <= 0 or smallest == largest:
+        return 0.0
+
+    def loads(some: tuple[Carried, ...]) -> list[Load]:
+        rates = [sustainable * (one.compute or largest) / largest for one in some]
+        return [Load((one.tokens or 0.0) / rate, rate) for one, rate in zip(some, rates, strict=True)]
+
+    return worst_survivor(loads(case.alive), loads(case.gone), case.k)

@@ -42,8 +42,13 @@ def kv_cache_usage(case: Case) -> TestResult:
         return skipped(test, reason, "no KV-cache usage is measured")
     allow, deny = case.allow("kvUsageAllow"), case.limits["kvUsageDeny"]
     safe = f"safe up to {allow:.2f}{_less(case)}"
-    what = f"KV-cache usage of the fullest replica that stays would peak at {value:.2f} ({safe})"
+    lost = ", counting prefixes that go with the others" if predict.queue_share(case) and _loses_prefixes(case) else ""
+    what = f"KV-cache usage of the fullest replica that stays would peak at {value:.2f} ({safe}){lost}"
     return _graded(test, reason, value, allow, deny, what)
+
+
+def _loses_prefixes(case: Case) -> bool:
+    return predict.prefill_growth(case) > 0
 
 
 def preemptions(case: Case) -> TestResult:

@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from math import fsum
 from statistics import fmean, median
 
-from scalewarden.model.signal import Point, SignalName
+from scalewarden.model.signal import Point, Reading, SignalName
 from scalewarden.model.verdict import Range
-from scalewarden.model.workload import Routing
 from scalewarden.signals import windows
 from scalewarden.whatif import predict
-from scalewarden.whatif.bound import Load, worst_survivor
 from scalewarden.whatif.case import Case
 from scalewarden.whatif.fleet import Carried, series
 from scalewarden.whatif.learned import recent
@@ -33,28 +31,21 @@ def kv_cache_usage(case: Case) -> Range | None:
 
 def _bounds(case: Case) -> Iterator[float]:
     """The worst survivor at every instant from which all replicas that were seen have a value."""
-    alive, gone = ([(one, _window(case, one)) for one in some] for some in (case.alive, case.gone))
-    known = [points for _, points in (*alive, *gone) if points]
+    windowed = {id(one): _window(case, one) for one in case.everyone}
+    known = [points for points in windowed.values() if points]
     start = max(points[0].at for points in known)
-    sized, sticky = case.fleet.in_tokens, case.snapshot.routing is Routing.STICKY
     for at in sorted({point.at for points in known for point in points if point.at >= start}):
-        yield worst_survivor(
-            [_load(one, points, at, sized=sized) for one, points in alive],
-            [_load(one, points, at, sized=sized) for one, points in gone],
-            case.k,
-            sticky=sticky,
-            left_out=min(case.fleet.left_out, len(case.alive) - 1),
-        )
+        yield predict.fullest(case, lambda one, at=at: _as_of(windowed[id(one)], at))  # type: ignore[misc]
 
 
 def _window(case: Case, one: Carried) -> tuple[Point, ...]:
     return windows.span(series(one, SignalName.KV_USAGE), case.snapshot.window, case.limits).points
 
 
-def _load(one: Carried, points: tuple[Point, ...], at: float, *, sized: bool) -> Load:
-    """As of `at`, the last value holding; a replica that was not seen carries nothing, as in the prediction."""
+def _as_of(points: tuple[Point, ...], at: float) -> float | None:
+    """The last value holds; a replica that was not seen carries nothing, as in the prediction."""
     index = bisect_right(points, at, key=lambda point: point.at) - 1
-    return Load(points[max(0, index)].value if points else 0.0, (one.capacity or 1.0) if sized else 1.0)
+    return points[max(0, index)].value if points else None
 
 
 def _growth_noise(case: Case) -> float:
@@ -70,7 +61,9 @@ def waiting_per_replica(case: Case) -> Range | None:
     """The smallest and the largest queue of the span that the mean is taken over, and beside an overflowing KV cache
     the requests that would not fit."""
     predicted, span = predict.waiting_per_replica(case), case.limits["waitingMeanSpan"]
+    gateway = case.snapshot.signal(SignalName.GATEWAY_WAITING)
     parts = [series(one, SignalName.WAITING) for one in case.everyone]
+    parts.append(windows.samples(gateway) if isinstance(gateway, Reading) else ())
     sums = windows.total([windows.span(points, span, case.limits).points for points in parts if points])
     if predicted is None or not sums:
         return None

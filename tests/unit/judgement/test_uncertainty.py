@@ -8,7 +8,7 @@ from hypothesis import given
 from scalewarden.judgement.decide import Judge
 from scalewarden.model.baseline import Learned
 from scalewarden.model.fingerprint import Fingerprint
-from scalewarden.model.intent import Actor
+from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import Snapshot
@@ -82,6 +82,20 @@ def test_an_inter_token_latency_is_predicted_where_a_line_fits() -> None:
     assert predicted(snapshot([some, some]), 1).inter_token_latency is None
 
 
+def test_the_queue_of_the_gateway_is_in_the_range() -> None:
+    found = predicted(snapshot(fleet(2), service={"gateway_waiting": [0, 0, 0, 8]}), 1)
+    assert found.waiting_per_replica == 2.0  # the mean of the last minute, not the newest sample
+    assert found.uncertainty.waiting_per_replica == Range(0.0, 8.0)
+
+
+def test_a_verdict_says_between_what_its_number_lies() -> None:
+    one, other = [0.6, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.5]
+    verdict = Judge(snapshot([replica(kv=one), replica(kv=other)]), (), Policy()).decide(Intent(2, 1))
+    assert "would peak at 1.10 (safe up to 0.70), between 0.80 and 1.10" in verdict.message
+    alike = Judge(snapshot(fleet(4, kv=0.5)), (), Policy()).decide(Intent(4, 3))
+    assert "between" not in alike.message
+
+
 @given(snapshots())
 def test_the_prediction_lies_within_its_range(snap: Snapshot) -> None:
     for to in range(1, snap.replicas_desired):
@@ -93,5 +107,6 @@ def test_the_prediction_lies_within_its_range(snap: Snapshot) -> None:
             (found.concurrency, ranges.concurrency),
             (found.throughput, ranges.throughput),
             (found.inter_token_latency, ranges.inter_token_latency),
+            (found.time_to_first_token, ranges.time_to_first_token),
         ):
             assert between is None or (value is not None and between.low <= value <= between.high)
