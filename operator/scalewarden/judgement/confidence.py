@@ -1,4 +1,4 @@
-"""How sure a diagnosis is: by what is seen, over how long, and how far the numbers that decided clear their lines."""
+"""How sure a diagnosis is: by what is seen now, over how long, and how far its numbers clear their lines."""
 
 from collections.abc import Iterable
 
@@ -8,19 +8,20 @@ from scalewarden.model.finding import Evidence
 from scalewarden.model.signal import Unit
 
 MOSTLY_SEEN = 0.8
-"""Coverage below which no diagnosis is more than a guess (ours)."""
+"""Share of replicas seen now below which no diagnosis is more than a guess (ours)."""
 NEAR = 0.1
 """Share of a line within which a number that is no fraction is near it (ours)."""
 
 
 def confidence(scene: Scene, row: Row, decisive: Iterable[Evidence]) -> Confidence:
-    """Low on a short span or thin coverage, High where every replica is seen and the numbers clear their lines."""
+    """Low on a short span or where few are seen now, High where every sample is fresh and the numbers clear their
+    lines."""
     found = scene.facts
     if row.regime is Regime.INDETERMINATE:
         return Confidence.LOW
-    if found.short or found.coverage < MOSTLY_SEEN or found.kv_max is None:
+    if found.short or found.fresh < MOSTLY_SEEN or found.kv_max is None:
         return Confidence.LOW
-    if found.coverage < 1.0 or near_a_line(decisive, scene.limits["kvReleaseBand"]):
+    if found.fresh < 1.0 or near_a_line(decisive, scene.limits["kvReleaseBand"]):
         return Confidence.MEDIUM
     return Confidence.HIGH
 

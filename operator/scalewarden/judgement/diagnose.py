@@ -27,8 +27,13 @@ def _told(held: Diagnosed, scene: Scene, findings: Sequence[Finding], fleet: Fle
     if held.regime is now.regime:
         return _of_row(now, scene, findings, fleet, held.since)
     row = next(row for row in TABLE if row.regime is held.regime)
-    going = f"{row.summary} It is passing: what is read now says {now.regime}."
+    going = f"{row.summary} {_passing(now.regime)}"
     return Diagnosis(row.regime, Confidence.LOW, going, row.advice, (), _against_all(now, scene, findings), held.since)
+
+
+def _passing(now: Regime) -> str:
+    blind = now is Regime.INDETERMINATE
+    return "Too little is seen now to say it again." if blind else f"It is passing: what is read now says {now}."
 
 
 def _of_row(row: Row, scene: Scene, findings: Sequence[Finding], fleet: Fleet, since: float) -> Diagnosis:
@@ -36,15 +41,14 @@ def _of_row(row: Row, scene: Scene, findings: Sequence[Finding], fleet: Fleet, s
     fired = [finding for finding in mine if finding.fired]
     clear = [finding for finding in mine if finding.status is Status.CLEAR]
     speak, deny = (clear, fired) if row.regime in WELL and row.regime is not Regime.IDLE else (fired, clear)
-    own = _facts(row, scene)
     told = _evidence(fired) if speak is fired else ()
     return Diagnosis(
         row.regime,
-        confidence(scene, row, (*told, *own)),
+        confidence(scene, row, (*told, *_facts(row, scene, decides=True))),
         _summary(row, fired, scene) + _sick(fleet),
-        _advice(scene, row),
-        (*told, *own),
-        _evidence(deny),
+        _advice(scene, row, fired, fleet),
+        (*told, *_facts(row, scene)),
+        (*_evidence(deny), *_facts(row, scene, speak_for=False)),
         since,
     )
 
@@ -55,9 +59,10 @@ def _against_all(now: Row, scene: Scene, findings: Sequence[Finding]) -> tuple[E
     return (*_evidence(fired), *_facts(now, scene))
 
 
-def _facts(row: Row, scene: Scene) -> tuple[Evidence, ...]:
-    found = (told(scene) for told in row.facts)
-    return tuple(one for one in found if one is not None)
+def _facts(row: Row, scene: Scene, *, speak_for: bool = True, decides: bool = False) -> tuple[Evidence, ...]:
+    """Those that speak for the row, or against it; only those that decide it where that is asked."""
+    told = ((fact, fact.told(scene)) for fact in row.facts if fact.decides or not decides)
+    return tuple(one for fact, one in told if one is not None and fact.speaks_for(one) is speak_for)
 
 
 def _rules(findings: Sequence[Finding], status: Status) -> frozenset[str]:
@@ -88,12 +93,14 @@ def _evidence(findings: Sequence[Finding]) -> tuple[Evidence, ...]:
     return tuple(evidence for finding in findings for evidence in finding.evidence)
 
 
-def _advice(scene: Scene, row: Row) -> str:
+def _advice(scene: Scene, row: Row, fired: Sequence[Finding], fleet: Fleet) -> str:
     """A hot minority is a routing matter, not a lack of replicas."""
-    if row.regime is Regime.KV_CACHE_BOUND and _minority_hot(scene):
+    if row.regime is Regime.KV_CACHE_BOUND and _minority_hot(scene, fired, fleet):
         return "Spread the requests: the cache is full on a minority of replicas, look at routing before adding any."
     return row.advice
 
 
-def _minority_hot(scene: Scene) -> bool:
-    return scene.facts.minority_hot and below(scene.facts.kv_mean, scene.limits["kvUsageLow"])
+def _minority_hot(scene: Scene, fired: Sequence[Finding], fleet: Fleet) -> bool:
+    """Fewer than half of the replicas are under pressure, and on average there is room."""
+    hot = {one.replica for one in _evidence(fired)}
+    return len(hot) < len(fleet.serving) / 2 and below(scene.facts.kv_mean, scene.limits["kvUsageLow"])

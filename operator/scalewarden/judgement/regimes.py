@@ -1,5 +1,6 @@
 """One table from findings and facts to the regime; first match wins. A row whose signal is absent does not match."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,32 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact beside the line that the table holds it against; `line` is a threshold's name, or the line itself.
+
+    It speaks for the row where `holds(value, line)`, else against it. decides: how far it is from its line says how
+    sure the row is; not so where a line can be touched only, or where the fact is not asked for.
+    """
+
+    name: str
+    of: Callable[[Facts], float | None]
+    unit: Unit
+    holds: Callable[[float, float], bool]
+    line: str | float
+    decides: bool = True
+
+    def told(self, scene: Scene) -> Evidence | None:
+        """None where it was not measured."""
+        value = self.of(scene.facts)
+        line = scene.limits[self.line] if isinstance(self.line, str) else self.line
+        return None if value is None else Evidence(self.name, value, self.unit, line, SOURCE)
+
+    def speaks_for(self, told: Evidence) -> bool:
+        """On which side of its line the number lies."""
+        return self.holds(told.value, told.threshold or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A regime, when it holds, the sentences that say it, and the rules and facts that speak for or against it."""
 
@@ -35,7 +62,7 @@ class Row:
     summary: str
     advice: str
     rules: tuple[str, ...] = ()
-    facts: tuple[Callable[["Scene"], Evidence | None], ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 def below(value: float | None, line: float) -> bool:
@@ -48,26 +75,23 @@ def at_least(value: float | None, line: float) -> bool:
     return value is not None and value >= line
 
 
-def _fact(name: str, of: Callable[[Facts], float | None], unit: Unit, line: str) -> Callable[[Scene], Evidence | None]:
-    """A fact beside the line that the table holds it against; None where it was not measured."""
-
-    def told(scene: Scene) -> Evidence | None:
-        value = of(scene.facts)
-        return None if value is None else Evidence(name, value, unit, scene.limits[line], SOURCE)
-
-    return told
-
-
 SOURCE = "all replicas that count"
-KV_FULL = _fact("kv_usage", lambda found: found.kv_max, Unit.FRACTION, "kvUsageDeny")
-KV_LOW = _fact("kv_usage", lambda found: found.kv_max, Unit.FRACTION, "kvUsageLow")
-UTILIZATION_LOW = _fact("gpu_busy", lambda found: found.utilization, Unit.FRACTION, "utilizationLow")
-ENGINE_BUSY = _fact("engine_active", lambda found: found.engine_active, Unit.FRACTION, "utilizationHigh")
-COMPUTE_ACTIVE = _fact("compute_active", lambda found: found.compute_active, Unit.FRACTION, "smActiveLow")
-BATCH_LOW = _fact("batch_share", lambda found: found.share, Unit.FRACTION, "concurrencyLow")
-CPU = _fact("cpu_ratio", lambda found: found.cpu, Unit.RATIO, "cpuSaturated")
-THROTTLED = _fact("cpu_throttled", lambda found: found.throttled, Unit.FRACTION, "cpuThrottled")
-COVERAGE = _fact("coverage", lambda found: found.coverage, Unit.FRACTION, "coverageIndeterminate")
+_UNDER, _UP_TO, _FROM = operator.lt, operator.le, operator.ge
+KV_ROOM = Fact("kv_usage", lambda found: found.kv_max, Unit.FRACTION, _UNDER, "kvUsageDeny")
+KV_FULL = Fact("kv_usage", lambda found: found.kv_max, Unit.FRACTION, _FROM, "kvUsageDeny")
+KV_LOW = Fact("kv_usage", lambda found: found.kv_max, Unit.FRACTION, _UNDER, "kvUsageLow")
+UTILIZATION_LOW = Fact("gpu_busy", lambda found: found.utilization, Unit.FRACTION, _UNDER, "utilizationLow")
+ENGINE_BUSY = Fact("engine_active", lambda found: found.engine_active, Unit.FRACTION, _FROM, "utilizationHigh")
+SM_ACTIVE = Fact("sm_active", lambda found: found.sm_active, Unit.FRACTION, _FROM, "smActiveLow")
+TENSOR_ACTIVE = Fact("tensor_active", lambda found: found.tensor_active, Unit.FRACTION, _FROM, "smActiveLow")
+DRAM_CALM = Fact("dram_active", lambda found: found.dram_active, Unit.FRACTION, _UNDER, "dramActiveHigh", decides=False)
+NOTHING_WAITS = Fact("waiting", lambda found: found.waiting, Unit.REQUESTS, _UP_TO, 0.0)
+BATCH_LOW = Fact("batch_share", lambda found: found.share, Unit.FRACTION, _UNDER, "concurrencyLow")
+BATCH_FULL = Fact("batch_share", lambda found: found.filled, Unit.FRACTION, _FROM, 1.0, decides=False)
+BATCH_SMALL = Fact("eff_batch", lambda found: found.batch, Unit.SEQUENCES, _UP_TO, "batchCollapsed", decides=False)
+CPU = Fact("cpu_ratio", lambda found: found.cpu, Unit.RATIO, _FROM, "cpuSaturated")
+THROTTLED = Fact("cpu_throttled", lambda found: found.throttled, Unit.FRACTION, _FROM, "cpuThrottled")
+COVERAGE = Fact("coverage", lambda found: found.coverage, Unit.FRACTION, _UNDER, "coverageIndeterminate")
 
 
 def _indeterminate(scene: Scene) -> bool:
@@ -82,9 +106,11 @@ def _kv_bound(scene: Scene) -> bool:
 
 
 def _batch_limited(scene: Scene) -> bool:
+    """A queue, and on a replica that it waits for a batch that is full or has collapsed."""
     found = scene.facts
     collapsed = found.batch is not None and found.batch <= scene.limits["batchCollapsed"]
-    return found.standing and below(found.kv_max, scene.limits["kvUsageDeny"]) and (found.at_limit or collapsed)
+    full = at_least(found.filled, 1.0) or found.flat
+    return found.standing and below(found.kv_max, scene.limits["kvUsageDeny"]) and (full or collapsed)
 
 
 def _communication_bound(scene: Scene) -> bool:
@@ -95,13 +121,14 @@ def _host_bound(scene: Scene) -> bool:
     found, limits = scene.facts, scene.limits
     quiet = below(found.utilization, limits["utilizationLow"]) and below(found.kv_max, limits["kvUsageLow"])
     starved = at_least(found.cpu, limits["cpuSaturated"]) or at_least(found.throttled, limits["cpuThrottled"])
-    return quiet and found.standing and starved
+    return quiet and starved and (found.standing or "THR302" in scene.fired)
 
 
 def _compute_bound(scene: Scene) -> bool:
     found, limits = scene.facts, scene.limits
     busy = at_least(found.engine_active, limits["utilizationHigh"])
-    return busy and at_least(found.compute_active, limits["smActiveLow"]) and (found.running or 0.0) > 0
+    computes = any(at_least(one, limits["smActiveLow"]) for one in (found.sm_active, found.tensor_active))
+    return busy and computes and (found.running or 0.0) > 0
 
 
 def _underloaded(scene: Scene) -> bool:
@@ -118,7 +145,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         Regime.INDETERMINATE, _indeterminate, "Too little is seen to say what bounds the service.",
         "Bring back the signal that is named, or wait for its next samples.",
-        ("SIG002", "SIG001", "SIG004"), (COVERAGE,),
+        ("SIG002", "SIG001", "SIG004"), (COVERAGE, KV_FULL),
     ),
     Row(
         Regime.KV_CACHE_BOUND, _kv_bound, "The KV cache bounds the service, not the GPU's compute.",
@@ -131,11 +158,12 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         Regime.BATCH_LIMITED, _batch_limited, "Requests wait while the KV cache has room: the batch limit binds.",
-        "Raise max_num_seqs, or find what serializes the batch.", ("THR301", "THR302"), (KV_FULL,),
+        "Raise max_num_seqs, or find what serializes the batch.",
+        ("THR301", "THR302"), (KV_ROOM, BATCH_FULL, BATCH_SMALL),
     ),
     Row(
         Regime.PREFILL_BOUND, lambda scene: "THR304" in scene.fired, "Long prompts bound the service.",
-        "Use chunked prefill or prefix caching, or add prefill capacity.", ("THR304",), (KV_FULL,),
+        "Use chunked prefill or prefix caching, or add prefill capacity.", ("THR304",), (KV_ROOM,),
     ),
     Row(
         Regime.COMMUNICATION_BOUND, _communication_bound, "Communication between GPUs bounds the service.",
@@ -148,19 +176,19 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         Regime.QUEUE_BOUND, lambda scene: "THR302" in scene.fired, "Requests wait and no resource is seen to bind.",
-        "Find what serializes the service; do not remove replicas.", ("THR302",), (KV_FULL,),
+        "Find what serializes the service; do not remove replicas.", ("THR302",), (KV_ROOM,),
     ),
     Row(
         Regime.COMPUTE_BOUND, _compute_bound, "The GPU's compute bounds the service.",
-        "Add replicas or use a faster GPU.", (), (ENGINE_BUSY, COMPUTE_ACTIVE),
+        "Add replicas or use a faster GPU.", (), (ENGINE_BUSY, SM_ACTIVE, TENSOR_ACTIVE, DRAM_CALM),
     ),
     Row(
         Regime.UNDERLOADED, _underloaded, "Every resource has room and latency is inside its objectives.",
-        "Healthy; the what-if decides any removal.", PRESSURE, (UTILIZATION_LOW, KV_LOW, BATCH_LOW),
+        "Healthy; the what-if decides any removal.", PRESSURE, (UTILIZATION_LOW, KV_LOW, NOTHING_WAITS, BATCH_LOW),
     ),
     Row(
         Regime.HEALTHY, lambda _: True, "Nothing is seen to bind the service.", "The what-if decides any removal.",
-        PRESSURE, (KV_FULL,),
+        PRESSURE, (KV_ROOM,),
     ),
 )  # fmt: skip
 

@@ -17,16 +17,16 @@ from scalewarden.model.snapshot import Diagnosed, History
 from tests.builders import AT, fleet, hpa, replica, resource, snapshot
 
 WELL = Facts(
-    coverage=1.0, required_absent=False, kv_max=0.6, kv_mean=0.5, minority_hot=False, utilization=0.7,
-    engine_active=0.7, compute_active=0.5, running=10.0, waiting=0.0, standing=False, batch=8.0, share=0.5,
-    at_limit=False, cpu=0.4, throttled=0.0, latency_ok=True, short=False,
+    coverage=1.0, fresh=1.0, required_absent=False, kv_max=0.6, kv_mean=0.5, utilization=0.7, engine_active=0.7,
+    sm_active=0.5, tensor_active=0.2, dram_active=0.4, running=10.0, waiting=0.0, standing=False, batch=8.0, share=0.5,
+    filled=0.5, flat=False, cpu=0.4, throttled=0.0, latency_ok=True, short=False,
 )  # fmt: skip
 """Every resource is used and none is full."""
 
 CALM: dict[str, Any] = {"kv_max": 0.49, "utilization": 0.39, "share": 0.29}
-BUSY: dict[str, Any] = {"engine_active": 0.80, "compute_active": 0.30, "running": 1.0}
+BUSY: dict[str, Any] = {"engine_active": 0.80, "sm_active": 0.30, "running": 1.0}
 STARVED: dict[str, Any] = {"utilization": 0.39, "kv_max": 0.49, "standing": True, "cpu": 0.90, "throttled": None}
-FULL_BATCH: dict[str, Any] = {"standing": True, "kv_max": 0.79, "at_limit": True}
+FULL_BATCH: dict[str, Any] = {"standing": True, "kv_max": 0.79, "filled": 1.0}
 
 
 def regime(*fired: str, unknown: str = "", **changed: Any) -> Regime:
@@ -42,9 +42,11 @@ LINES = [
     ("with a full cache it does not", {**FULL_BATCH, "kv_max": 0.80}, Regime.HEALTHY),
     ("nor with one that is not known", {**FULL_BATCH, "kv_max": None}, Regime.HEALTHY),
     ("nor without a queue", {**FULL_BATCH, "standing": False}, Regime.HEALTHY),
-    ("a batch of two has collapsed", {**FULL_BATCH, "at_limit": False, "batch": 2.0}, Regime.BATCH_LIMITED),
-    ("one of more has not", {**FULL_BATCH, "at_limit": False, "batch": 2.1}, Regime.HEALTHY),
-    ("one that is not known has not", {**FULL_BATCH, "at_limit": False, "batch": None}, Regime.HEALTHY),
+    ("one short of the limit", {**FULL_BATCH, "filled": 0.99}, Regime.HEALTHY),
+    ("flat where no limit is known", {**FULL_BATCH, "filled": None, "flat": True}, Regime.BATCH_LIMITED),
+    ("a batch of two has collapsed", {**FULL_BATCH, "filled": None, "batch": 2.0}, Regime.BATCH_LIMITED),
+    ("one of more has not", {**FULL_BATCH, "filled": None, "batch": 2.1}, Regime.HEALTHY),
+    ("one that is not known has not", {**FULL_BATCH, "filled": None, "batch": None}, Regime.HEALTHY),
     ("the host is saturated", STARVED, Regime.HOST_BOUND),
     ("it is throttled", {**STARVED, "cpu": None, "throttled": 0.25}, Regime.HOST_BOUND),
     ("it is neither", {**STARVED, "cpu": 0.89, "throttled": 0.24}, Regime.HEALTHY),
@@ -55,8 +57,10 @@ LINES = [
     ("compute is busy", BUSY, Regime.COMPUTE_BOUND),
     ("the engine is not", {**BUSY, "engine_active": 0.79}, Regime.HEALTHY),
     ("the engine is not known", {**BUSY, "engine_active": None}, Regime.HEALTHY),
-    ("the engine is, and computes little", {**BUSY, "compute_active": 0.29}, Regime.HEALTHY),
-    ("what it computes is not known", {**BUSY, "compute_active": None}, Regime.HEALTHY),
+    ("the engine is, and computes little", {**BUSY, "sm_active": 0.29}, Regime.HEALTHY),
+    ("its tensor cores compute", {**BUSY, "sm_active": 0.29, "tensor_active": 0.30}, Regime.COMPUTE_BOUND),
+    ("only they are measured", {**BUSY, "sm_active": None, "tensor_active": 0.30}, Regime.COMPUTE_BOUND),
+    ("what it computes is not known", {**BUSY, "sm_active": None, "tensor_active": None}, Regime.HEALTHY),
     ("nothing runs on it", {**BUSY, "running": 0.0}, Regime.HEALTHY),
     ("what runs is not known", {**BUSY, "running": None}, Regime.HEALTHY),
     ("room everywhere", CALM, Regime.UNDERLOADED),
@@ -103,6 +107,7 @@ def test_the_order_of_the_table_is_the_order_of_what_to_do_first() -> None:
     assert [regime(*everything[n:]) for n in range(5)] == wanted
     assert regime("THR304", **FULL_BATCH) is Regime.BATCH_LIMITED
     assert regime("THR302", **STARVED) is Regime.HOST_BOUND
+    assert regime("THR302", **{**STARVED, "standing": False}) is Regime.HOST_BOUND  # a queue that grows
     assert regime("THR302", **BUSY) is Regime.QUEUE_BOUND
     assert regime(**{**CALM, **BUSY}) is Regime.COMPUTE_BOUND
 
@@ -119,13 +124,20 @@ def test_a_full_cache_that_no_rule_could_judge(kv: float, unknown: str, wanted: 
 
 def told(wanted: Regime, **changed: Any) -> list[Evidence | None]:
     row = next(row for row in TABLE if row.regime is wanted)
-    return [fact(Scene(snapshot(), replace(WELL, **changed), frozenset(), frozenset())) for fact in row.facts]
+    return [fact.told(Scene(snapshot(), replace(WELL, **changed), frozenset(), frozenset())) for fact in row.facts]
+
+
+def for_and_against(*pods: Any, **more: Any) -> tuple[list[str], list[str]]:
+    found = diagnosed(*pods, **more).diagnosis
+    return [one.signal for one in found.evidence_for], [one.signal for one in found.evidence_against]
 
 
 def test_a_fact_is_told_beside_the_line_it_was_held_against() -> None:
     assert told(Regime.COMPUTE_BOUND) == [
         Evidence("engine_active", 0.7, Unit.FRACTION, 0.80, SOURCE),
-        Evidence("compute_active", 0.5, Unit.FRACTION, 0.30, SOURCE),
+        Evidence("sm_active", 0.5, Unit.FRACTION, 0.30, SOURCE),
+        Evidence("tensor_active", 0.2, Unit.FRACTION, 0.30, SOURCE),
+        Evidence("dram_active", 0.4, Unit.FRACTION, 0.60, SOURCE),
     ]
     assert told(Regime.HOST_BOUND, cpu=1.2) == [
         Evidence("gpu_busy", 0.7, Unit.FRACTION, 0.40, SOURCE),
@@ -133,13 +145,37 @@ def test_a_fact_is_told_beside_the_line_it_was_held_against() -> None:
         Evidence("cpu_ratio", 1.2, Unit.RATIO, 0.90, SOURCE),
         Evidence("cpu_throttled", 0.0, Unit.FRACTION, 0.25, SOURCE),
     ]
-    assert told(Regime.UNDERLOADED)[2] == Evidence("batch_share", 0.5, Unit.FRACTION, 0.30, SOURCE)
-    assert told(Regime.INDETERMINATE) == [Evidence("coverage", 1.0, Unit.FRACTION, 0.5, SOURCE)]
+    assert told(Regime.UNDERLOADED)[2:] == [
+        Evidence("waiting", 0.0, Unit.REQUESTS, 0.0, SOURCE),
+        Evidence("batch_share", 0.5, Unit.FRACTION, 0.30, SOURCE),
+    ]
+    assert told(Regime.BATCH_LIMITED)[1:] == [
+        Evidence("batch_share", 0.5, Unit.FRACTION, 1.0, SOURCE),
+        Evidence("eff_batch", 8.0, Unit.SEQUENCES, 2.0, SOURCE),
+    ]
+    assert told(Regime.INDETERMINATE) == [
+        Evidence("coverage", 1.0, Unit.FRACTION, 0.5, SOURCE),
+        Evidence("kv_usage", 0.6, Unit.FRACTION, 0.80, SOURCE),
+    ]
     assert told(Regime.HEALTHY) == [Evidence("kv_usage", 0.6, Unit.FRACTION, 0.80, SOURCE)]
 
 
 def test_what_was_not_measured_is_no_evidence() -> None:
     assert told(Regime.COMPUTE_BOUND, engine_active=None)[0] is None
+
+
+def test_a_number_on_the_wrong_side_of_its_line_speaks_against() -> None:
+    starved = {"kv": 0.3, "waiting": [3.0] * 41, "running": [5, 6] * 20, "max_num_seqs": 64, "gpu_busy": 0.2}
+    saturated = fleet(2, cpu_ratio=0.99, cpu_throttled=0.02, **starved)
+    assert for_and_against(*saturated) == (
+        ["waiting", "waiting", "gpu_busy", "kv_usage", "cpu_ratio"],
+        ["cpu_throttled"],
+    )
+    busy = {"kv": 0.6, "running": 20, "gpu_busy": 0.95, "engine_active": 0.95, "sm_active": 0.7}
+    memory = fleet(2, tensor_active=0.1, dram_active=0.7, **busy)
+    assert for_and_against(*memory) == (["engine_active", "sm_active"], ["tensor_active", "dram_active"])
+    limited = fleet(2, kv=0.4, waiting=[3.0] * 41, running=8, max_num_seqs=8, eff_batch=8)
+    assert for_and_against(*limited) == (["waiting", "waiting", "kv_usage", "batch_share"], ["eff_batch", "eff_batch"])
 
 
 # Confidence ---------------------------------------------------------------------------------------------------------
@@ -182,9 +218,9 @@ def test_near_a_line(evidence: tuple[Evidence, ...], wanted: bool) -> None:
     ("changed", "wanted"),
     [
         ({}, Confidence.HIGH),
-        ({"coverage": 0.99}, Confidence.MEDIUM),
-        ({"coverage": 0.8}, Confidence.MEDIUM),
-        ({"coverage": 0.79}, Confidence.LOW),
+        ({"fresh": 0.99}, Confidence.MEDIUM),
+        ({"fresh": 0.8}, Confidence.MEDIUM),
+        ({"fresh": 0.79}, Confidence.LOW),
         ({"short": True}, Confidence.LOW),
         ({"kv_max": None}, Confidence.LOW),
     ],
@@ -234,6 +270,29 @@ def test_routing_is_the_advice_for_a_hot_minority_of_a_cool_fleet_only() -> None
     more = "Add KV blocks or replicas, allow fewer sequences or shorter contexts; do not remove replicas."
     assert advice(replica(kv=0.95), *fleet(3, kv=0.6)) == more  # the others have no room for them
     assert advice(replica(kv=0.95), replica(kv=0.0)) == more  # one of two is no minority
+    evicts = replica(kv=0.6, preemptions=3)
+    assert advice(evicts, *fleet(3, kv=0.2, preemptions=0)).startswith("Spread the requests")
+    assert advice(evicts, replica(kv=0.95), *fleet(2, kv=0.0, preemptions=0)) == more  # two of four, by either rule
+
+
+def test_a_service_of_stuck_replicas_is_not_called_healthy() -> None:
+    sick = fleet(2, kv=0.2, waiting=9.0, running=1.0, gen_tps=0.0, finish_rate=0.0)
+    found = diagnosed(*sick).diagnosis
+    assert (found.regime, found.confidence) == (Regime.INDETERMINATE, Confidence.LOW)
+    assert "Stuck, with requests that make no progress: llama-70b-0" in found.summary
+
+
+@pytest.mark.parametrize(("age", "wanted"), [(60.0, Confidence.HIGH), (61.0, Confidence.LOW)])
+def test_what_is_stale_is_not_said_with_confidence(age: float, wanted: Confidence) -> None:
+    assert diagnosed(*fleet(4, kv=0.95, age=age)).diagnosis.confidence is wanted
+
+
+def test_without_gpu_signals_no_row_that_needs_them_matches() -> None:
+    starved = {"kv": 0.3, "waiting": [3.0] * 41, "running": [5, 6] * 20, "max_num_seqs": 64, "cpu_ratio": 0.95}
+    found = diagnosed(*fleet(2, **starved))
+    status = {one.rule: one.status for one in found.findings}
+    assert found.diagnosis.regime is Regime.QUEUE_BOUND
+    assert (status["UTL101"], status["UTL102"]) == (Status.UNKNOWN, Status.UNKNOWN)
 
 
 def test_evidence_of_a_well_service_speaks_for_it_only_by_facts() -> None:
