@@ -40,10 +40,12 @@ def test_pressure_is_told_at_once() -> None:
     assert told((0, WELL), (15, FULL))[-1] == Diagnosed(FULL, AT + 15)
 
 
-def test_whatever_is_worse_is_told_at_once() -> None:
-    rising = (Regime.IDLE, Regime.UNDERLOADED, WELL, QUEUE)
-    assert regimes(*((15.0 * n, one) for n, one in enumerate(rising))) == list(rising)
-    assert regimes((0, WELL), (15, Regime.UNDERLOADED)) == [WELL, WELL]
+@pytest.mark.parametrize("calm", [Regime.IDLE, Regime.UNDERLOADED, WELL])
+def test_only_that_something_binds_is_told_at_once(calm: Regime) -> None:
+    assert regimes((0, calm), (15, QUEUE)) == [calm, QUEUE]
+    others = [one for one in (Regime.IDLE, Regime.UNDERLOADED, WELL) if one is not calm]
+    assert regimes((0, calm), *((15.0 * n, one) for n, one in enumerate(others, 1))) == [calm] * 3
+    assert regimes((0, calm), (15, others[0]), (135, others[0]))[-1] is others[0]
 
 
 def test_what_passes_stands_until_it_has_settled() -> None:
@@ -61,15 +63,35 @@ def test_one_kind_of_pressure_gives_way_to_the_next_once_it_is_gone() -> None:
     assert told((0, FULL), (15, QUEUE), (60, WELL), (75, QUEUE), (135, QUEUE))[-1] == Diagnosed(QUEUE, AT + 75)
 
 
-def test_missing_signals_and_their_return_are_told_at_once() -> None:
-    assert regimes((0, FULL), (15, BLIND), (30, FULL)) == [FULL, BLIND, FULL]
-    assert told((0, FULL), (15, BLIND), (30, FULL))[-1].since == AT + 30
+def test_a_short_blindness_is_no_break() -> None:
+    assert told((0, FULL), (15, BLIND), (134, BLIND), (135, FULL))[-1] == Diagnosed(FULL, AT)
 
 
-@pytest.mark.parametrize("other", [WELL, QUEUE])
+def test_signals_that_stay_away_are_told_and_their_return_at_once() -> None:
+    blind = told((0, FULL), (15, BLIND), (135, BLIND), (150, WELL))
+    assert blind[-2:] == [Diagnosed(BLIND, AT + 15), Diagnosed(WELL, AT + 150)]
+    assert told((0, FULL), (15, BLIND), (135, BLIND), (150, FULL))[-1] == Diagnosed(FULL, AT + 150)
+
+
+def test_what_is_missing_is_said_of_the_regime_that_stands() -> None:
+    pressed = judged(fleet(3, kv=0.9), History(since=AT - 3600))
+    blind = judged(fleet(3, kv=None, waiting=None, running=None), pressed.history).diagnosis
+    assert (blind.regime, blind.confidence, blind.since) == (FULL, Confidence.LOW, AT)
+    assert blind.summary.endswith("Too little is seen now to say it again.") and not blind.evidence_for
+    assert {"coverage"} <= {one.signal for one in blind.evidence_against}
+
+
+@pytest.mark.parametrize("other", [WELL, QUEUE, BLIND])
 def test_a_thousand_swings_are_no_change(other: Regime) -> None:
     said = regimes(*((15.0 * n, FULL if n % 2 else other) for n in range(1001)))
     assert sum(a is not b for a, b in pairwise(said)) <= 1
+
+
+@pytest.mark.parametrize("every", [2, 8, 9, 20])
+@pytest.mark.parametrize("other", [WELL, BLIND])
+def test_slower_swings_change_at_most_twice_in_the_time_it_takes_to_settle(other: Regime, every: int) -> None:
+    said = regimes(*((15.0 * n, FULL if n // every % 2 else other) for n in range(1001)))
+    assert sum(a is not b for a, b in pairwise(said)) <= 1 + 2 * 15 * 1000 / max(120, 2 * 15 * every)
 
 
 def test_a_threshold_says_how_long() -> None:
