@@ -29,6 +29,7 @@ def remember(judge: Judge, found: Frontier | None) -> History:
         kv_denied=_kv_denied(judge, before),
         last_ready=snapshot.ready,
         removed=removed,
+        wanted=_wanted(snapshot, before),
         last_deny=_last_deny(judge, before, found, good),
         missing_since=_missing_since(snapshot, before, good),
         signals_good_since=(before.signals_good_since or snapshot.at) if good else None,
@@ -53,28 +54,40 @@ def _safe_counts(judge: Judge, before: History) -> tuple[Point, ...]:
 
 
 def _kv_denied(judge: Judge, before: History) -> dict[int, float]:
-    """Raise or renew per count; a Deny is renewed only while the prediction is over the Allow line."""
+    """Raise or renew per count; a Deny is renewed only while the prediction is over the Allow line, and only by fresh
+    evidence: as of its newest sample. While a rollout runs more than are wanted, none is raised: the extra ones go
+    anyway, and would be counted as removed for an hour."""
     at, limits = judge.snapshot.at, judge.snapshot.thresholds
+    surge = len(judge.snapshot.ready) > judge.snapshot.replicas_desired
     kept = {to: since for to, since in before.kv_denied.items() if at - since < limits["denyExpiry"]}
     for to in range(judge.snapshot.replicas_desired):
         one = case(judge.snapshot, judge.fleet, to, Actor.AUTOSCALER)
         value = predict.kv_cache_usage(one)
         if value is None:
             continue
-        if value >= limits["kvUsageDeny"] or (to in kept and value > one.allow("kvUsageAllow")):
-            kept[to] = at
+        if (value >= limits["kvUsageDeny"] and not surge) or (to in kept and value > one.allow("kvUsageAllow")):
+            kept[to] = max(kept.get(to, 0.0), min(at, judge.evidence_at))
     return kept
 
 
+def _wanted(snapshot: Snapshot, before: History) -> tuple[Point, ...]:
+    horizon = snapshot.at - snapshot.thresholds["afterFall"]
+    return (*(p for p in before.wanted if p.at > horizon), Point(snapshot.at, float(snapshot.replicas_desired)))
+
+
 def _removed(snapshot: Snapshot, before: History) -> tuple[Removed, ...]:
-    """Replicas that left while the ready count fell; those that were replaced are not missed."""
+    """Replicas that left while the ready count fell; those that were replaced are not missed, also where a rollout
+    starts the new one before the old one goes: more than were wanted lately are not missed."""
     horizon = snapshot.at - snapshot.thresholds["afterFall"]
     here = {replica.pod for replica in snapshot.ready}
     recent = [one for one in before.removed if one.at > horizon and one.replica.pod not in here]
     left = [Removed(replica, snapshot.at) for replica in before.last_ready if replica.pod not in here]
     known = {one.replica.pod for one in recent}
     everyone = [*recent, *(one for one in left if one.replica.pod not in known)]
-    missing = len(before.last_ready) + len(recent) - len(here)
+    served = len(before.last_ready)
+    if before.wanted:
+        served = min(served, int(max(point.value for point in _wanted(snapshot, before))))
+    missing = served + len(recent) - len(here)
     return tuple(everyone[-missing:]) if missing > 0 else ()
 
 

@@ -81,7 +81,8 @@ class History:
     since: when the record begins. safe_counts: (at, smallest count that passed every test then).
     kv_denied: replica count → when a Deny for its KV prediction was last raised or renewed.
     last_ready: the replicas that served at the previous evaluation; removed: those that left since, while the
-    ready count fell. last_deny: the floor that was last refused on evidence, kept while signals are missing.
+    ready count fell. wanted: (at, desired count) of the last `afterFall` seconds.
+    last_deny: the floor that was last refused on evidence, kept while signals are missing.
     missing_since / stuck_since: when that state began, None while it does not hold.
     signals_good_since: since when required signals have been good, None while they are not.
     most_ready: the most replicas that served since the desired count last fell. scale_up: the newest one.
@@ -95,6 +96,7 @@ class History:
     kv_denied: Mapping[int, float] = field(default_factory=dict)
     last_ready: tuple[Replica, ...] = ()
     removed: tuple[Removed, ...] = ()
+    wanted: tuple[Point, ...] = ()
     last_deny: DenyMemory | None = None
     missing_since: float | None = None
     signals_good_since: float | None = None

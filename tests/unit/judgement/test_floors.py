@@ -99,6 +99,7 @@ def test_the_first_record_of_a_calm_service() -> None:
         safe_counts=(Point(AT, 2),),
         kv_denied={1: AT},
         last_ready=snap.ready,
+        wanted=(Point(AT, 4.0),),
         last_deny=DenyMemory(2, Reason.KV_CACHE_PRESSURE, Test.KV_CACHE_USAGE, AT + 3600),
         signals_good_since=AT,
         most_ready=4,
