@@ -83,7 +83,8 @@ def _with_release_band(one: Case, result: TestResult) -> TestResult:
     release = round(one.allow("kvUsageAllow") - limits["kvReleaseBand"], 4)
     if result.value <= release:
         return result
-    return replace(result, decision=Decision.HOLD, message=f"{result.message}, after a refusal only from {release:.2f}")
+    what = f"{result.message}, after a refusal only from {release:.2f}"
+    return replace(result, decision=Decision.HOLD, message=what, expires_at=denied_at + limits["denyExpiry"])
 
 
 def _not_ready_only(one: Case) -> Results:

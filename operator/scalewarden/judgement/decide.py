@@ -177,9 +177,12 @@ class Judge:
         """When the answer lapses unless fresh evidence renews it; an Allow needs no expiry."""
         if decision is Decision.ALLOW or binding is None:
             return None
+        limits, history = self.snapshot.thresholds, self.snapshot.history
+        blind = history.missing_since + self.policy.max_hold if history and history.missing_since is not None else None
+        if binding.reason is Reason.STABILIZING and blind is not None and blind <= self.snapshot.at:
+            return blind  # what was not seen to be safe for lack of signals; that hold has lapsed until they are good
         if binding.expires_at is not None:
             return binding.expires_at
-        limits, history = self.snapshot.thresholds, self.snapshot.history
         began = {
             Reason.SIGNALS_MISSING: (history.missing_since if history else None, self.policy.max_hold),
             Reason.PARTIAL_COVERAGE: (history.missing_since if history else None, self.policy.max_hold),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from scalewarden.judgement.assess import own_tests, worst
 from scalewarden.model.intent import Actor
 from scalewarden.model.policy import Policy
+from scalewarden.model.signal import Point
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision, Reason, Test, TestResult
 from scalewarden.whatif.fleet import Fleet
@@ -40,20 +41,26 @@ def unproven(snapshot: Snapshot, policy: Policy) -> bool:
 
 
 def _recent(snapshot: Snapshot, policy: Policy) -> Iterator[int]:
+    yield from (int(point.value) for point in _record(snapshot, policy))
+
+
+def _record(snapshot: Snapshot, policy: Policy) -> Iterator[Point]:
     if snapshot.history is None:
         return
     horizon = snapshot.at - policy.stabilization
-    yield from (int(count) for at, count in snapshot.history.safe_counts if at > horizon)
+    yield from (point for point in snapshot.history.safe_counts if point.at > horizon)
 
 
 def stabilization(snapshot: Snapshot, to: int, policy: Policy) -> TestResult:
     """Allow must have held for the stabilization window; any instant without it starts the wait again."""
     seconds = f"{policy.stabilization:.0f} s"
-    settled = to >= max(_recent(snapshot, policy), default=0)
-    if settled and not unproven(snapshot, policy):
+    doubts = [point.at for point in _record(snapshot, policy) if point.value > to]
+    if snapshot.history is not None and unproven(snapshot, policy):
+        doubts.append(snapshot.history.since)
+    if not doubts:
         return TestResult(Test.STABILIZATION, Decision.ALLOW, Reason.STABILIZING, f"safe for {seconds}")
-    what = f"it has not been safe for {seconds} without a break"
-    return TestResult(Test.STABILIZATION, Decision.HOLD, Reason.STABILIZING, what)
+    what, ends = f"it has not been safe for {seconds} without a break", max(doubts) + policy.stabilization
+    return TestResult(Test.STABILIZATION, Decision.HOLD, Reason.STABILIZING, what, expires_at=ends)
 
 
 def is_short(snapshot: Snapshot, fleet: Fleet) -> bool:

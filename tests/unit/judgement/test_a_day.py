@@ -124,3 +124,49 @@ def test_a_rollout_is_never_refused_and_does_not_flap() -> None:
         assert rollout.verdict.reason in {Reason.IN_TRANSITION, Reason.STABILIZING}
     assert len(set(regimes)) == 1
     assert day.passes(900, *new, desired=4)[-1].verdict.decision is Decision.ALLOW
+
+
+def test_every_wait_says_when_it_ends() -> None:
+    """The band with the hour of its Deny, the stabilization 300 s after the last unsafe instant: to the second."""
+    day = Day()
+    day.look(*fleet(4, kv=0.65))
+    within = day.passes(600, *fleet(4, kv=0.51))
+    assert {one.verdict.expires_at for one in within} == {AT + 3600}
+    new = Day()
+    new.history = History(since=AT)
+    young = new.passes(285, *fleet(4, kv=0.3))
+    assert {(one.verdict.reason, one.verdict.expires_at) for one in young} == {(Reason.STABILIZING, AT + 300)}
+    calm = Day()
+    calm.passes(60, *fleet(4, kv=0.9))
+    waits = calm.passes(285, *fleet(4, kv=0.3))
+    assert {(one.verdict.reason, one.verdict.expires_at) for one in waits} == {(Reason.STABILIZING, AT + 360)}
+
+
+def test_a_deny_is_renewed_by_samples_and_not_by_looks() -> None:
+    day = Day()
+    day.look(*fleet(4, kv=0.65))
+    stale = day.passes(120, *fleet(4, kv=0.65, age=200.0))
+    assert stale[-1].history.kv_denied[3] == AT  # at 120 s the newest sample is of 80 s before the first look
+    fresh = day.passes(30, *fleet(4, kv=0.65, age=10.0))
+    assert fresh[-1].history.kv_denied[3] == AT + 140
+
+
+def test_after_a_lapsed_hold_nothing_is_held_until_signals_have_been_good_for_five_minutes() -> None:
+    day = Day()
+    day.history = replace(day.history, missing_since=AT - 7 * 3600)
+    day.passes(300, *fleet(4, **BLIND))
+    back = day.passes(285, *fleet(4, kv=0.3))
+    assert {one.verdict.reason for one in back} == {Reason.STABILIZING}
+    assert all(one.frontier is not None and one.frontier.autoscaler_replicas == 2 for one in back)  # proven, not held
+    pressed = day.passes(15, *fleet(4, kv=0.9))[-1]
+    assert pressed.frontier is not None and pressed.frontier.replicas == 4  # what is proven is refused all the same
+
+
+def test_a_stuck_replica_holds_for_half_an_hour() -> None:
+    day = Day()
+    sick = replica(kv=0.4, waiting=5.0, running=1.0, gen_tps=0.0, finish_rate=0.0)
+    found = day.passes(2400, *fleet(3, kv=0.2), sick)
+    held = [one for one in found if one.verdict.reason is Reason.REPLICA_STUCK]
+    assert len(held) * 15 == 1800
+    assert {one.verdict.expires_at for one in held} == {AT + 15 + 1800}
+    assert found[-1].verdict.decision is Decision.ALLOW
