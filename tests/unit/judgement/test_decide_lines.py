@@ -181,7 +181,8 @@ def test_a_pod_may_still_come_until_a_start_is_over(unready: float, decision: De
     verdict = judge(snapshot(pods), 3)
     assert verdict.decision is decision
     if decision is HOLD:
-        assert "the pods that would go are still starting" in verdict.message
+        said = "the service is under pressure and the pods that would go are still starting"
+        assert verdict.message.startswith(f"4→3 is held: {said}; ")
 
 
 def test_pods_that_do_not_serve_ask_for_no_test_in_a_calm_service() -> None:
@@ -260,9 +261,15 @@ def test_stabilization_says_how_long_and_is_never_asked_offline() -> None:
     assert (result.decision, result.reason) == (HOLD, Reason.STABILIZING)
     assert result.message == "it has not been safe for 300 s without a break"
     held = judge(snapshot(fleet(4, kv=0.3), history=History(since=AT - 9000)), 3, Policy(stabilization=120))
-    assert one(held, Test.STABILIZATION).message == "safe for 120 s"
+    passed = one(held, Test.STABILIZATION)
+    assert (passed.decision, passed.reason, passed.message) == (ALLOW, Reason.STABILIZING, "safe for 120 s")
     offline = judge(snapshot(fleet(4, kv=0.3)), 3)
     assert Test.STABILIZATION not in {result.test for result in offline.tests}
+
+
+def test_zero_needs_no_count_in_the_record_to_have_settled() -> None:
+    settled = History(since=AT - 9000)
+    assert judge(snapshot(fleet(2, kv=0.0, running=0.0), history=settled), 0).decision is ALLOW
 
 
 def test_a_count_leaves_the_window_at_its_last_second() -> None:

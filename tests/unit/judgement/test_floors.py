@@ -10,7 +10,7 @@ from scalewarden.judgement.frontier import EXPLANATION, Frontier, frontier
 from scalewarden.judgement.remember import remember
 from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Absent, Point
-from scalewarden.model.snapshot import DenyMemory, History, Removed, ScaleUp, Snapshot
+from scalewarden.model.snapshot import DenyMemory, History, Pair, Removed, ScaleUp, Snapshot
 from scalewarden.model.verdict import Reason, Test
 from tests.builders import AT, fleet, hpa, later, pods_metric, replica, snapshot
 
@@ -194,3 +194,10 @@ def test_a_deny_is_kept_while_blind_until_it_ends(ends: float, kept: bool) -> No
 def test_a_deny_is_remembered_with_its_own_test() -> None:
     deny = left(snapshot(fleet(4, kv=0.1, preemptions=2))).last_deny
     assert deny == DenyMemory(4, Reason.PREEMPTING, Test.PREEMPTIONS, AT + 3600)
+
+
+def test_pairs_of_an_hour_ago_are_forgotten_with_the_next_record() -> None:
+    known = History(
+        since=AT - 9000, pairs=(Pair(AT - 3601, 0.5, 0.02), Pair(AT - 3600, 0.4, 0.03), Pair(AT - 1, 0.3, 0.01))
+    )
+    assert left(snapshot(fleet(3, kv=0.2), history=known)).pairs == known.pairs[1:]
