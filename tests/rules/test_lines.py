@@ -11,7 +11,8 @@ from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Workload
 from scalewarden.rules.kvcache import slice_memory_pressure
 from scalewarden.rules.scaledown import drain_too_short, scale_down_while_warming, survivors_overcommitted
-from scalewarden.rules.throughput import prefill_bound
+from scalewarden.rules.throughput import growing_queue, prefill_bound
+from scalewarden.rules.utilization import busy_without_throughput, low_utilization_not_spare
 from scalewarden.rules.utilization.oscillating_utilization import turning_points, wave
 from tests.builders import AT, fleet, gpu, intent, mig, reading, replica, snapshot, steps
 
@@ -173,3 +174,34 @@ def test_a_wave_of_less_than_its_period_is_how_an_engine_breathes() -> None:
     swing = [0.9 if n % 2 else 0.1 for n in range(12)]
     assert wave(values(*swing, every=line / 2), LIMITS) is not None
     assert wave(values(*swing, every=line / 2 - 1), LIMITS) is None
+
+
+# KVC204, THR302, UTL101: who is told of several, and what nothing is ------------------------------------------------
+
+
+def test_the_fullest_of_several_slices_is_told() -> None:
+    def told(*kv: float) -> str:
+        return slice_memory_pressure.check(snapshot([replica(kv=one, gpus=[mig()]) for one in kv])).message
+
+    assert "peaked at 0.97 on llama-70b-1" in told(0.85, 0.97, 0.90)
+    assert "peaked at 0.60 on llama-70b-1" in told(0.20, 0.60, 0.40)
+
+
+def test_a_queue_that_rose_and_is_empty_again_is_no_growing_one() -> None:
+    rising = [n / 2 for n in range(41)]
+    assert growing_queue.check(snapshot([replica(waiting=[0.0, *rising[1:]])])).fired
+    assert not growing_queue.check(snapshot([replica(waiting=[0.0, *rising[1:-1], 0.0])])).fired
+
+
+def test_a_gpu_that_does_nothing_beside_a_full_cache_is_low_and_not_spare() -> None:
+    told = low_utilization_not_spare.check(snapshot(fleet(2, kv=0.9, gpus=[gpu(engine_active=0.0)])))
+    assert told.fired
+    assert (told.evidence[0].signal, told.evidence[0].value) == ("engine_active", 0.0)
+
+
+@pytest.mark.parametrize(("other", "fired"), [(0.95, True), (0.0, False)])
+def test_a_gpu_that_does_nothing_beside_a_busy_one_halves_what_is_busy(other: float, fired: bool) -> None:
+    gpus = [gpu("GPU-0", engine_active=0.95), gpu("GPU-1", engine_active=other)]
+    late = fleet(1, kv=0.4, running=12, itl_p95=reading("itl_p95", 0.2), gpus=gpus)
+    told = busy_without_throughput.check(snapshot(late, objectives=Objectives(itl_p95=0.05)))
+    assert told.fired is fired
