@@ -8,6 +8,7 @@ from scalewarden.rules.autoscaler import (
     metric_that_never_falls,
     missing_data_reads_as_idle,
     no_scale_down_behavior,
+    phantom_series,
     target_over_guard_line,
     two_scalers_one_target,
     unit_mismatch,
@@ -88,4 +89,5 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (utilization_under_mig.RULE, utilization_under_mig.check),
     (target_over_guard_line.RULE, target_over_guard_line.check),
     (maximum_under_safe_count.RULE, maximum_under_safe_count.check),
+    (phantom_series.RULE, phantom_series.check),
 )

@@ -1,0 +1,94 @@
+"""ASC613 phantom-series
+
+Finds: an autoscaler that reads a series which the engine does not write.
+Why: a name that is wrong by a letter is no error anywhere: the query is valid and empty. An HPA without its metric
+    removes nothing and adds nothing, KEDA takes an empty result for 0 and goes to its minimum. Names change between
+    releases and differ between engines, and examples are copied for years.
+Reads: names and queries of the autoscaler's metrics; the engine, and the series that its signals are read from.
+Fires when: a name looks like a series of vLLM, SGLang, LMDeploy or llama.cpp and is none: an underscore for the colon
+    (in a query; names of HPA metrics are the adapter's), a counter without `_total`, a word that is nearly right; or it
+    is an older name of a number that the replicas write under a newer one; or it is another engine's than that of the
+    replicas.
+Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
+Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
+Do: write the name that the engine's page has; where a rule of your own records the name, say so by the annotation.
+References: vLLM renamed gpu_cache_usage_perc in 0.9.2 and dropped it in 0.12; its client appends `_total` to every
+    counter; a model router queried vllm:num_requests_success_total, which never existed.
+"""
+
+from collections.abc import Iterator
+
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
+from scalewarden.model.finding import Finding, Misinterpretation, Severity
+from scalewarden.model.signal import SignalName
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Engine
+from scalewarden.rules import autoscalers, promql
+from scalewarden.rules.rule import Rule
+from scalewarden.signals.engines import SERVED_BY, TABLES
+from scalewarden.signals.engines.spelling import slip
+
+RULE = Rule(
+    code="ASC613",
+    name="phantom-series",
+    severity=Severity.WARNING,
+    summary="An autoscaler reads a series that the engine does not write.",
+    check_instead="the names on the engine's own /metrics page",
+    remedy="Write the name that is on the engine's page; annotate the object where you record that name yourself.",
+    misinterpretations=(Misinterpretation.LOW_UTILIZATION_MEANS_SCALE_DOWN,),
+    reads=("autoscaler metrics", "engine"),
+)
+
+
+def check(snapshot: Snapshot) -> Finding:
+    """The worst over the target's autoscalers."""
+    return autoscalers.worst(RULE, snapshot, lambda autoscaler: _judge(autoscaler, snapshot))
+
+
+def _judge(autoscaler: Autoscaler, snapshot: Snapshot) -> Finding:
+    name = autoscalers.label(autoscaler)
+    found = [(metric, what) for metric in autoscaler.metrics for what in _phantoms(metric, snapshot)]
+    if found:
+        metric, what = found[0]
+        count = autoscalers.counted("phantom_metrics", list(dict.fromkeys(metric for metric, _ in found)))
+        return RULE.fired(f"{name} reads {what} ({metric.field or 'spec'})", count, autoscaler=name)
+    clear = RULE.clear(f"{name} reads no series that looks like a slip", autoscaler=name)
+    return autoscalers.mute(RULE, autoscaler) or clear
+
+
+def _phantoms(metric: AutoscalerMetric, snapshot: Snapshot) -> Iterator[str]:
+    for name in dict.fromkeys(promql.series(metric)):
+        wrong = slip(name, renamed=not metric.query)
+        if wrong:
+            yield f"{name}, which no release of {wrong.engine} is known to write: its name is {wrong.meant}"
+        elif other := _of_another(name, snapshot.engine):
+            yield f"{name}, which {other} writes, and the engine is {snapshot.engine}"
+        elif newer := _newer(name, snapshot):
+            yield f"{name}, an older name: these replicas write {newer}"
+
+
+def _of_another(name: str, engine: Engine) -> Engine | None:
+    """The engine that a name belongs to, where it is neither that of the replicas nor one that serves them."""
+    mine = TABLES.get(engine)
+    if mine is None or not mine.prefix or ":" not in name:
+        return None
+    owner = next((one for one, table in TABLES.items() if table.prefix and name.startswith(table.prefix)), engine)
+    served = {engine, *SERVED_BY.get(engine, ())} | {one for one, by in SERVED_BY.items() if engine in by}
+    return owner if owner not in served else None
+
+
+def _newer(name: str, snapshot: Snapshot) -> str | None:
+    """The spelling that the replicas' signal is read from, where `name` is one of those after it in the table."""
+    table = TABLES.get(snapshot.engine)
+    for row in table.rows if table else ():
+        names = [series.name for series in row.spellings]
+        written = _written(row.signal, snapshot)
+        if name in names and written in names and names.index(written) < names.index(name):
+            return written
+    return None
+
+
+def _written(signal: SignalName, snapshot: Snapshot) -> str:
+    """The series that a signal of the first replica which has it comes from; empty where none has."""
+    readings = (replica.reading(signal) for replica in snapshot.replicas)
+    return next((reading.source for reading in readings if reading), "")
