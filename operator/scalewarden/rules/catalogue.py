@@ -14,6 +14,7 @@ from scalewarden.rules.autoscaler import (
     unit_mismatch,
     utilization_target,
     utilization_under_mig,
+    zero_on_queue_alone,
 )
 from scalewarden.rules.kvcache import kv_cache_pressure, preemption, shrinking_kv_headroom, slice_memory_pressure
 from scalewarden.rules.rule import Check, Rule
@@ -90,4 +91,5 @@ RULES: tuple[tuple[Rule, Check], ...] = (
     (target_over_guard_line.RULE, target_over_guard_line.check),
     (maximum_under_safe_count.RULE, maximum_under_safe_count.check),
     (phantom_series.RULE, phantom_series.check),
+    (zero_on_queue_alone.RULE, zero_on_queue_alone.check),
 )
