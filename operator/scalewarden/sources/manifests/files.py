@@ -1,0 +1,139 @@
+"""Which files a path stands for, and their objects. What is no manifest is passed over, what cannot be read is told."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
+
+from scalewarden.errors import BadInput
+from scalewarden.model.checked import Place, Remark
+from scalewarden.sources.manifests.parsing import Manifest, NotYaml, count, parse, templated
+
+STDIN = "-"
+ENDINGS = (".yaml", ".yml", ".json")
+_LOOKS_LIKE_ONE = re.compile(r"""^[ \t]*["']?apiVersion["']?[ \t]*:""", re.MULTILINE)
+_SKIPPED_FOLDERS = frozenset({".git", ".venv", "node_modules", "__pycache__", ".tox", "vendor"})
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a file that is read; rendered output of a whole platform has a few."""
+_PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read; documents: Kubernetes objects of any kind."""
+
+    manifests: list[Manifest] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    errors: list[Remark] = field(default_factory=list)
+    files: int = 0
+    documents: int = 0
+
+
+def collect(paths: Sequence[str], exclude: Sequence[str] = ()) -> Found:
+    """Everything that is written in files and folders, and on stdin for `-`. Raises BadInput for a path that is not
+    there."""
+    found = Found()
+    for path in paths:
+        for file in _files(path, exclude):
+            _read(file, found)
+    _drop_patches(found)
+    return found
+
+
+def _files(path: str, exclude: Sequence[str]) -> Iterator[str]:
+    if path == STDIN or Path(path).is_file():
+        yield path
+    elif Path(path).is_dir():
+        yield from _below(path, exclude)
+    else:
+        raise BadInput("there is no such file or folder", where=path, hint="give files, folders, or - for stdin")
+
+
+def _below(folder: str, exclude: Sequence[str]) -> Iterator[str]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
+        for name in sorted(names):
+            file = str(PurePath(root) / name)
+            if name.endswith(ENDINGS) and not excluded(os.path.relpath(file, folder), exclude):
+                yield file
+
+
+def excluded(file: str, patterns: Iterable[str]) -> bool:
+    """True for a path that a pattern of the configuration names: `charts/**`, `*.gen.yaml`, `vendor`."""
+    parts = PurePath(file).as_posix()
+    return any(
+        fnmatch(parts, one) or fnmatch(parts, f"{one.rstrip('/')}/*") or fnmatch(PurePath(file).name, one)
+        for one in patterns
+    )
+
+
+def _read(file: str, found: Found) -> None:
+    """One file's objects. A folder holds much that is no manifest: that is passed over without a word."""
+    found.files += 1
+    name = "<stdin>" if file == STDIN else file
+    try:
+        text = sys.stdin.buffer.read(LARGEST + 1) if file == STDIN else _bytes(file)
+        objects(name, _decoded(text), found)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        found.errors.append(Remark(Place(name, 1), f"cannot be read: {_reason(error)}"))
+
+
+def _bytes(file: str) -> bytes:
+    with Path(file).open("rb") as opened:
+        return opened.read(LARGEST + 1)
+
+
+def _decoded(data: bytes) -> str:
+    if len(data) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST >> 20} MiB")
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return data.decode("utf-16" if wide else "utf-8-sig")
+
+
+def objects(name: str, text: str, found: Found) -> None:
+    """Add the objects of one text, or what is wrong with it; what looks like no manifest is passed over."""
+    if not _LOOKS_LIKE_ONE.search(text) and '"apiVersion"' not in text:
+        return
+    found.documents += count(text)
+    try:
+        for one in parse(name, text):
+            (found.remarks if isinstance(one, Remark) else found.manifests).append(one)  # type: ignore[arg-type]
+    except NotYaml as error:
+        place = Place(name, error.line, text=_line(text, error.line))
+        if templated(text):
+            found.remarks.append(Remark(place, "a template that is not rendered: skipped, check what it renders to"))
+        else:
+            found.errors.append(Remark(place, f"not YAML: {error.problem}"))
+
+
+def _line(text: str, line: int) -> str:
+    lines = text.splitlines()
+    return lines[line - 1] if line <= len(lines) else ""
+
+
+def _drop_patches(found: Found) -> None:
+    """Patches of a Kustomization are parts of objects; judged alone, what they leave out would look missing."""
+    named = {file for one in found.manifests if one.kind in ("Kustomization", "Component") for file in _patches(one)}
+    for one in [one for one in found.manifests if os.path.normpath(one.text.file) in named]:
+        found.manifests.remove(one)
+        found.remarks.append(
+            Remark(one.place(), f"{one.label} is a Kustomize patch: skipped, check what it renders to")
+        )
+
+
+def _patches(kustomization: Manifest) -> Iterator[str]:
+    folder = os.path.dirname(kustomization.text.file)  # noqa: PTH120 - names stay as they were given
+    for key in _PATCHES:
+        for one in kustomization.value.get(key) or ():
+            path = one.get("path") if isinstance(one, dict) else one
+            if isinstance(path, str) and "\n" not in path:
+                yield os.path.normpath(os.path.join(folder, path))  # noqa: PTH118
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return "it is no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

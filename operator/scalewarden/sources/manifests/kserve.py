@@ -1,0 +1,109 @@
+"""KServe's services as what they become: a pod template, and the autoscaler that KServe makes for them.
+
+Names are those of KServe's v1beta1 InferenceService and v1alpha1 LLMInferenceService.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, TargetType
+from scalewarden.sources.behavior import count, ignored, scaling_rules
+from scalewarden.sources.quantity import quantity
+from scalewarden.sources.tree import child, children
+
+Object = Mapping[str, Any]
+
+_NOTES = "serving.kserve.io"
+_CPU = 80.0
+"""Percent that KServe's own HPA aims at, unless told otherwise."""
+_RUNTIMES = {"huggingface": "kserve/huggingfaceserver", "vllm": "vllm/vllm-openai", "triton": "nvcr.io/tritonserver"}
+"""The image that a model format is served by, where the service names none."""
+_TARGETS = (
+    ("averageUtilization", TargetType.UTILIZATION),
+    ("averageValue", TargetType.AVERAGE_VALUE),
+    ("value", TargetType.VALUE),
+)
+
+
+def template_of(service: Object) -> Object:
+    """The pod template of an InferenceService or LLMInferenceService."""
+    if service.get("kind") == "LLMInferenceService":
+        pod = child(service, "spec", "template")
+        return {"spec": pod if children(pod, "containers") else {"containers": [{"image": "llm-d-cuda", **pod}]}}
+    predictor = child(service, "spec", "predictor")
+    model = child(predictor, "model") or _old_style(predictor)
+    if not model:
+        return {"spec": predictor}
+    served = str(child(model, "modelFormat").get("name") or "").lower()
+    runtime = str(model.get("runtime") or "").lower()
+    image = model.get("image") or _RUNTIMES.get(served) or _by_runtime(runtime)
+    return {"spec": {**predictor, "containers": [{**model, "image": image}]}}
+
+
+def _old_style(predictor: Object) -> Object:
+    """`predictor.huggingface: {…}`, as services were written before `model`."""
+    named = next((name for name in _RUNTIMES if child(predictor, name)), None)
+    return {**child(predictor, named), "modelFormat": {"name": named}} if named else {}
+
+
+def _by_runtime(runtime: str) -> str | None:
+    return next((image for name, image in _RUNTIMES.items() if name in runtime), None)
+
+
+def autoscaler_of(service: Object) -> Autoscaler | None:
+    """The HPA or ScaledObject that KServe makes; None where it makes none, or Knative scales."""
+    annotations, predictor = child(service, "metadata", "annotations"), child(service, "spec", "predictor")
+    made = str(annotations.get(f"{_NOTES}/autoscalerClass") or "").lower()
+    raw = str(annotations.get(f"{_NOTES}/deploymentMode") or "").lower() in ("rawdeployment", "standard")
+    metrics = _metrics(predictor)
+    low, high = count(predictor.get("minReplicas"), 1), count(predictor.get("maxReplicas"))
+    scales = bool(metrics) or (high or 0) > (low or 1)
+    if made in ("none", "external") or not (raw or made in ("hpa", "keda")) or not scales:
+        return None
+    name = str(child(service, "metadata").get("name", ""))
+    behavior = child(predictor, "autoScaling", "behavior")
+    return Autoscaler(
+        kind="InferenceService",
+        name=name,
+        target_kind="InferenceService",
+        target_name=name,
+        metrics=metrics or (_resource("cpu", _CPU, "spec.predictor"),),
+        min_replicas=low,
+        max_replicas=high or low,
+        has_scale_down_behavior=bool(child(behavior, "scaleDown")),
+        ignore_reason=ignored(service),
+        scale_down=scaling_rules(behavior, "scaleDown"),
+        scale_up=scaling_rules(behavior, "scaleUp"),
+    )
+
+
+def _metrics(predictor: Object) -> tuple[AutoscalerMetric, ...]:
+    name = str(predictor.get("scaleMetric") or "").lower()
+    if name in ("cpu", "memory"):
+        return (_resource(name, quantity(predictor.get("scaleTarget")) or _CPU, "spec.predictor.scaleMetric"),)
+    listed = children(child(predictor, "autoScaling"), "metrics")
+    return tuple(one for index, metric in enumerate(listed) if (one := _metric(metric, index)) is not None)
+
+
+def _metric(metric: Object, index: int) -> AutoscalerMetric | None:
+    field = f"spec.predictor.autoScaling.metrics[{index}]"
+    if resource := child(metric, "resource"):
+        return _resource(str(resource.get("name", "")), _target(resource)[1], f"{field}.resource")
+    body = child(metric, "external") or child(metric, "podmetric")
+    said = child(body, "metric")
+    kind, target = _target(body)
+    query = str(said.get("query") or "")
+    if not body:
+        return None
+    source = MetricSource.TRIGGER if query else MetricSource.EXTERNAL
+    name = "prometheus" if query else str(said.get("metricNames") or said.get("name") or "")
+    return AutoscalerMetric(source, name, kind, target, query, field)
+
+
+def _target(body: Object) -> tuple[TargetType | None, float | None]:
+    found = child(body, "target")
+    return next(((kind, quantity(found[key])) for key, kind in _TARGETS if found.get(key) is not None), (None, None))
+
+
+def _resource(name: str, target: float | None, field: str) -> AutoscalerMetric:
+    return AutoscalerMetric(MetricSource.RESOURCE, name, TargetType.UTILIZATION, target, field=field)

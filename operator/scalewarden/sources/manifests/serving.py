@@ -1,0 +1,105 @@
+"""Whether a workload in a manifest serves a language model, by what it starts and asks for.
+
+A name or a comment alone never decides. What has no KV cache (embeddings, reranking, speech, pictures) and what stands
+beside an engine (routers, gateways, exporters) is none.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from scalewarden.rules.gpu_use import CPU_IMAGE
+from scalewarden.sources.container import command_line
+from scalewarden.sources.launch import started
+from scalewarden.sources.requests import gpu_requests
+from scalewarden.sources.tree import child, children
+
+Object = Mapping[str, Any]
+
+ON_GPUS = frozenset({"vLLM", "SGLang", "TGI", "TensorRTLLM", "LMDeploy", "NIM", "Dynamo", "KServe"})
+"""Runtimes that are built for GPUs unless something says CPU. llama.cpp and Ollama run on what is there."""
+_NO_KV_CACHE = re.compile(
+    r"text-embeddings-inference|michaelf34/infinity|embed|rerank|colbert|minilm|whisper|stable-diffusion|comfyui"
+    r"|diffusers|jupyter|notebook|\bbge-|/bge|/gte-|/e5-|jina-clip",
+    re.IGNORECASE,
+)
+_POOLING = re.compile(
+    r"--(task|runner|convert)[= ](embed\w*|classify|score|reward|pooling)|--is-embedding|--embeddings?\b|--rerank",
+    re.IGNORECASE,
+)
+_BESIDE = re.compile(
+    r"router|gateway|proxy|\bepp\b|webui|dashboard|exporter|operator|controller|bench|loadgen|locust|client|adapter"
+    r"|scheduler|frontend|playground|sidecar|litellm|envoy|nginx",
+    re.IGNORECASE,
+)
+_CPU_WORDS = re.compile(r"--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b")
+LLM_WORDS = re.compile(
+    r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt-?llm|lmdeploy|\bllms?\b|llama|mistral|mixtral|qwen|deepseek"
+    r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama",
+    re.IGNORECASE,
+)
+"""Words of names and labels that speak of a language model; they decide nothing but a note."""
+
+
+class Serves(StrEnum):
+    """What a workload is to an autoscaler. ON_CPU: a model that runs on CPUs, so that CPU is its load. MAYBE_GPU: an
+    engine built for GPUs that asks for none in this manifest."""
+
+    LLM = "llm"
+    MAYBE_GPU = "maybe on a GPU"
+    ON_CPU = "on CPU"
+    OTHER = "other"
+
+
+def serves(template: Object) -> Serves:
+    """What a pod template serves."""
+    spec = child(template, "spec")
+    containers = children(spec, "containers")
+    gpus = gpu_requests(spec)
+    on_gpu = bool(gpus.count or gpus.resource or gpus.claims)
+    engines = [one for one in containers if started(one) and not _beside(one)]
+    if any(_silent(one) for one in engines or containers):
+        return Serves.OTHER
+    if engines:
+        return Serves.LLM if on_gpu else _without_gpu(engines)
+    return Serves.LLM if on_gpu and any(_answers(one) for one in containers) else Serves.OTHER
+
+
+def _without_gpu(engines: list[Object]) -> Serves:
+    said = " ".join(word for one in engines for word in _words(one))
+    runtimes = {started(one)[0].launch.runtime for one in engines}
+    cpu = _CPU_WORDS.search(said) or any(CPU_IMAGE.search(str(one.get("image") or "")) for one in engines)
+    return Serves.MAYBE_GPU if runtimes & ON_GPUS and not cpu else Serves.ON_CPU
+
+
+def _beside(container: Object) -> bool:
+    """A router's image may have an engine's name in its path."""
+    image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
+    return bool(_BESIDE.search(image)) or bool(_BESIDE.search(str(next(iter(container.get("command") or ()), ""))))
+
+
+def _silent(container: Object) -> bool:
+    models = [word for word in command_line(container) if not word.startswith("-")]
+    variables = [str(one.get("value")) for one in children(container, "env") if "MODEL" in str(one.get("name"))]
+    named = " ".join((str(container.get("image") or ""), *models, *variables))
+    return bool(_NO_KV_CACHE.search(named) or _POOLING.search(" ".join(_words(container))))
+
+
+def _words(container: Object) -> Iterator[str]:
+    yield str(container.get("image") or "")
+    yield from command_line(container)
+    yield from (f"{one.get('name')}={one.get('value')}" for one in children(container, "env"))
+
+
+def _answers(container: Object) -> bool:
+    """It listens: it has a port, or is probed on one."""
+    probes = ("readinessProbe", "livenessProbe", "startupProbe")
+    probed = any(child(container, probe, how) for probe in probes for how in ("httpGet", "tcpSocket", "grpc"))
+    return probed or bool(children(container, "ports"))
+
+
+def speaks_of_one(*texts: object) -> bool:
+    """True where names or labels speak of a language model, and not of embeddings or what stands beside an engine."""
+    said = " ".join(str(text) for text in texts)
+    return bool(LLM_WORDS.search(said)) and not (_NO_KV_CACHE.search(said) or _BESIDE.search(said))
