@@ -17,6 +17,7 @@ PAGES = (
     ("Command line", "cli.md", "every command and option"),
     ("JSON of `evaluate`", "evaluate.schema.json", "schema of `scalewarden evaluate -o json`"),
     ("JSON of `what-if`", "what-if.schema.json", "schema of `scalewarden what-if -o json`"),
+    ("JSON of `check`", "check.schema.json", "schema of `scalewarden check -o json`"),
     ("Metrics", "metrics.md", "what operator and guard export about themselves"),
     ("Helm chart", "../../charts/scalewarden/README.md", "what it installs, and its values"),
 )

@@ -16,6 +16,7 @@ SUMMARIES = {
     "evaluate": "Judge a recording offline: is it safe to remove replicas?",
     "explain": "Show why a live service may or may not be scaled down.",
     "what-if": "Predict what fewer replicas would do; which count is safe.",
+    "check": "Judge manifests before they are merged.",
     "doctor": "Say what brings each missing signal; test the fence.",
     "record": "Record a live service: a support bundle without secrets.",
     "release": "Break the glass: lift refusals for a while, on the record.",

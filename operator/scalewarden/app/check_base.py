@@ -1,0 +1,63 @@
+"""Counts that a change lowers: a smaller `replicas`, `minReplicas` or `maxReplicas` than in the base."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from scalewarden.model.checked import Checked, Level
+from scalewarden.rules.scaledown import survivors_overcommitted
+from scalewarden.sources.behavior import count
+from scalewarden.sources.manifests.parsing import Manifest
+
+_FIELDS = {
+    "HorizontalPodAutoscaler": ("spec.minReplicas", "spec.maxReplicas"),
+    "ScaledObject": ("spec.minReplicaCount", "spec.maxReplicaCount", "spec.idleReplicaCount"),
+    "InferenceService": ("spec.predictor.minReplicas", "spec.predictor.maxReplicas"),
+    "InferenceDeployment": ("spec.policy.minReplicas",),
+}
+_WORKLOAD = ("spec.replicas",)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A count that the change lowers; before and after are replicas."""
+
+    manifest: Manifest
+    field: str
+    before: int
+    after: int
+
+
+def lowered(now: Iterable[Manifest], base: Iterable[Manifest]) -> Iterator[Lowered]:
+    """Every count of an object that is there in both and lower now."""
+    earlier = {(one.kind, one.namespace, one.name): one for one in base}
+    for manifest in now:
+        before = earlier.get((manifest.kind, manifest.namespace, manifest.name))
+        if before is None or not manifest.name:
+            continue
+        for field in _FIELDS.get(manifest.kind, _WORKLOAD):
+            old, new = _count(before, field), _count(manifest, field)
+            if old is not None and new is not None and new < old:
+                yield Lowered(manifest, field, old, new)
+
+
+def finding(one: Lowered, said: str, level: Level) -> Checked:
+    """A lowered count as a finding of SCL501; `said` is what is known of it."""
+    rule = survivors_overcommitted.RULE
+    name = one.field.rpartition(".")[2]
+    return Checked(
+        rule=rule.code,
+        name=rule.name,
+        level=level,
+        place=one.manifest.place(one.field),
+        object=one.manifest.label,
+        message=f"{one.manifest.label} lowers {name} from {one.before} to {one.after}: {said}",
+        remedy=f"Ask `scalewarden what-if NAME --replicas {one.after}` of the running service before it is merged.",
+        field=one.field,
+    )
+
+
+def _count(manifest: Manifest, field: str) -> int | None:
+    found: object = manifest.value
+    for key in field.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return count(found)

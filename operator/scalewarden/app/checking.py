@@ -1,0 +1,218 @@
+"""Manifests → findings: autoscalers are put beside their targets, and judged by the rules that need no live service."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scalewarden.app.check_findings import Judged, autoscaler_findings, doubled, engine_findings
+from scalewarden.errors import BadObject
+from scalewarden.model.autoscaler import Autoscaler, MetricSource
+from scalewarden.model.checked import Checked, Level, Remark
+from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.rules.gpu_metrics import follows_load
+from scalewarden.sources.assemble import Facts, assemble
+from scalewarden.sources.autoscalers import READERS
+from scalewarden.sources.manifests import kserve, nearest
+from scalewarden.sources.manifests.files import Found
+from scalewarden.sources.manifests.older import modern
+from scalewarden.sources.manifests.parsing import Manifest
+from scalewarden.sources.manifests.serving import Serves, serves, speaks_of_one
+from scalewarden.sources.tree import child
+from scalewarden.sources.workloads import pod_template_of
+
+WORKLOADS = frozenset(
+    {"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService"}
+)
+JOBS = "ScaledJob"
+NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
+NO_GPU = "; the manifest asks for no GPU, which such an engine runs on unless told otherwise"
+
+
+@dataclass(slots=True)
+class Checking:
+    """One check. thresholds: of the configuration, by name."""
+
+    found: Found
+    thresholds: dict[str, str] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+    errors: list[Remark] = field(default_factory=list)
+    judged: int = 0
+    _concerned: set[int] = field(default_factory=set)
+    _known: dict[int, Serves] = field(default_factory=dict)
+    _services: list[tuple[Manifest, InferenceDeployment]] = field(default_factory=list)
+
+    def findings(self) -> list[Checked]:
+        """Everything that was found, in the order of files and lines."""
+        workloads = [one for one in self.found.manifests if one.kind in WORKLOADS]
+        by_name = nearest.index(workloads)
+        declared = self._services = self._declared()
+        self._concerned |= {id(one) for one, _ in declared}
+        findings: list[Checked] = []
+        scaled: dict[int, list[Judged]] = {}
+        for manifest in self.found.manifests:
+            for judged in self._judged(manifest, by_name, declared):
+                findings += autoscaler_findings(judged)
+                if judged.target is not None:
+                    scaled.setdefault(id(judged.target), []).append(judged)
+        for several in scaled.values():
+            findings += doubled(several)
+        for workload in workloads:
+            findings += self._workload(workload, scaled.get(id(workload), []), declared)
+        return sorted(set(findings), key=lambda one: (one.place.file, one.place.line, one.rule))
+
+    def concerns(self, manifest: Manifest) -> bool:
+        """Whether an object has to do with LLM inference: it serves it, scales it, or declares it."""
+        return id(manifest) in self._concerned
+
+    def declared_minimum(self, workload: Manifest) -> int | None:
+        """The minimum that an InferenceDeployment declares for a workload."""
+        mine = (one.spec.policy.min_replicas for _, one in self._services if _names(one, workload))
+        return next(mine, None)
+
+    def _declared(self) -> list[tuple[Manifest, InferenceDeployment]]:
+        read = []
+        for one in self.found.manifests:
+            if one.kind == "InferenceDeployment" and one.group == "scalewarden.dev":
+                try:
+                    read.append((one, InferenceDeployment.parse(one.value)))
+                except BadObject as error:
+                    what = f"{one.label}: {error.message}" + (f" ({error.hint})" if error.hint else "")
+                    self.errors.append(Remark(one.place(_field_of(error)), what))
+        return read
+
+    def _judged(
+        self,
+        manifest: Manifest,
+        workloads: nearest.Index,
+        declared: Sequence[tuple[Manifest, InferenceDeployment]],
+    ) -> Iterator[Judged]:
+        """The manifest's autoscaler beside its target, where that serves a language model."""
+        one = self._autoscaler(manifest)
+        if one is None:
+            return
+        target = manifest if manifest.kind == one.target_kind == "InferenceService" else None
+        target = target or nearest.target(manifest, one, workloads)
+        mine = _of_target(one, manifest, declared)
+        what = self._serves(manifest, one, target, declared=mine is not None)
+        if what is None:
+            return
+        self.judged += 1
+        self._concerned.add(id(manifest))
+        cap, doubt = what
+        yield Judged(manifest, one, target, self._snapshot(one, target, mine, manifest, doubt), cap, doubt)
+
+    def _autoscaler(self, manifest: Manifest) -> Autoscaler | None:
+        if manifest.kind == "InferenceService":
+            return kserve.autoscaler_of(manifest.value)
+        if manifest.kind == JOBS and manifest.group == "keda.sh":
+            scaled = READERS["ScaledObject"](manifest.value)
+            return replace(scaled, kind=JOBS, target_kind=JOBS, target_name=manifest.name, min_replicas=None)
+        if manifest.kind not in READERS or manifest.group not in ("autoscaling", "keda.sh"):
+            return None
+        if not child(manifest.value, "spec", "scaleTargetRef").get("name"):
+            self.remarks.append(
+                Remark(manifest.place(), f"{manifest.label} names no target: part of an object, skipped")
+            )
+            return None
+        value, remark = modern(manifest)
+        self.remarks += [remark] if remark else []
+        return READERS[manifest.kind](value)
+
+    def _serves(
+        self, manifest: Manifest, one: Autoscaler, target: Manifest | None, *, declared: bool
+    ) -> tuple[Level, str] | None:
+        """The loudest level that is fair, and the doubt that goes with it; None for what is left alone."""
+        if manifest.kind == JOBS:
+            template = child(manifest.value, "spec", "jobTargetRef", "template")
+            return (Level.ERROR, "") if serves(template) in (Serves.LLM, Serves.MAYBE_GPU) else None
+        if target is None:
+            return (Level.ERROR, "") if declared else _by_name(manifest, one)
+        what = Serves.LLM if declared else self._serving(target)
+        fair = {
+            Serves.LLM: (Level.ERROR, ""), Serves.MAYBE_GPU: (Level.WARNING, NO_GPU), Serves.ON_CPU: (Level.NOTE, ""),
+        }  # fmt: skip
+        return fair.get(what)
+
+    def _serving(self, workload: Manifest) -> Serves:
+        """What a workload serves, asked once for each."""
+        if id(workload) not in self._known:
+            self._known[id(workload)] = serves(template_of(workload, self.found.manifests))
+        return self._known[id(workload)]
+
+    def _snapshot(
+        self,
+        one: Autoscaler,
+        target: Manifest | None,
+        declared: InferenceDeployment | None,
+        owner: Manifest,
+        doubt: str,
+    ) -> Snapshot:
+        reference = {"apiVersion": "apps/v1", "kind": one.target_kind, "name": one.target_name or "unknown"}
+        spec: dict[str, Any] = {"targetRef": reference, "policy": {"thresholds": self.thresholds}}
+        service = declared or InferenceDeployment.parse({"spec": spec})
+        value = target.value if target else {}
+        described = {**value, "spec": {**child(value, "spec"), "template": self._template(target, owner)}}
+        facts = Facts(target=described, replicas=(), scrapes={}, autoscalers=(one,))
+        snapshot = assemble(service, facts, at=0.0)
+        if doubt:  # such an engine, or such a name, runs on a GPU that this manifest does not show
+            snapshot = replace(snapshot, workload=replace(snapshot.workload, gpu_resource="gpu"))
+        return snapshot
+
+    def _template(self, target: Manifest | None, owner: Manifest) -> Any:
+        if owner.kind == JOBS:
+            return child(owner.value, "spec", "jobTargetRef", "template")
+        return template_of(target, self.found.manifests) if target else {}
+
+    def _workload(
+        self, workload: Manifest, scaled: list[Judged], declared: Sequence[tuple[Manifest, InferenceDeployment]]
+    ) -> Iterable[Checked]:
+        """What a workload itself says: an engine whose metrics are switched off."""
+        if self._serving(workload) is Serves.OTHER:
+            return ()
+        template = template_of(workload, self.found.manifests)
+        self.judged += 1
+        self._concerned.add(id(workload))
+        read = any(follows_load(metric) for judged in scaled for metric in judged.autoscaler.metrics)
+        named = any(_names(one, workload) for _, one in declared)
+        return engine_findings(workload, template, needed=read or named)
+
+
+def template_of(workload: Manifest, everyone: Iterable[Manifest]) -> Any:
+    """The pod template of a workload of any kind; a Rollout may point to that of a Deployment."""
+    if workload.kind in ("InferenceService", "LLMInferenceService"):
+        return kserve.template_of(workload.value)
+    reference = child(workload.value, "spec", "workloadRef")
+    if reference and not child(workload.value, "spec", "template"):
+        named = (reference.get("kind"), reference.get("name"), workload.namespace)
+        found = (one for one in everyone if (one.kind, one.name, one.namespace) == named)
+        return next((pod_template_of(one.value) for one in found), {})
+    return pod_template_of(workload.value)
+
+
+def _by_name(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | None:
+    """An autoscaler alone: a note, where names, labels or the series it reads speak of a language model."""
+    labels = child(manifest.value, "metadata", "labels")
+    queries = (metric.query or metric.name for metric in one.metrics if metric.source is not MetricSource.RESOURCE)
+    said = speaks_of_one(one.target_name, manifest.name, *labels.values(), *queries)
+    return (Level.NOTE, NO_TARGET) if said else None
+
+
+def _of_target(
+    one: Autoscaler, manifest: Manifest, declared: Sequence[tuple[Manifest, InferenceDeployment]]
+) -> InferenceDeployment | None:
+    for source, found in declared:
+        reference = found.spec.target_ref
+        near = nearest.same_namespace(source.namespace, manifest.namespace)
+        if near and (reference.kind, reference.name) == (one.target_kind, one.target_name):
+            return found
+    return None
+
+
+def _names(declared: InferenceDeployment, workload: Manifest) -> bool:
+    reference = declared.spec.target_ref
+    return (reference.kind, reference.name) == (workload.kind, workload.name)
+
+
+def _field_of(error: BadObject) -> str:
+    return error.where.rpartition(": ")[2] if error.where else ""

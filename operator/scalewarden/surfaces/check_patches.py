@@ -1,0 +1,74 @@
+"""What to write instead, as YAML below the object's root, where text alone can know it."""
+
+from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.model.signal import SignalName
+from scalewarden.model.workload import Engine
+from scalewarden.signals.engines import TABLES
+
+WAITING_PER_REPLICA = 3
+"""Requests that may wait per replica: the spare queue that llm-d's autoscaler aims at."""
+STABILIZATION = 300
+"""Seconds: HPA's own default, and as long as a model's start by our default."""
+
+_BRAKE = f"""behavior:
+  scaleDown:
+    stabilizationWindowSeconds: {STABILIZATION}
+    policies:
+      - {{type: Pods, value: 1, periodSeconds: 60}}
+"""
+_LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
+
+
+def patch(rule: str, autoscaler: Autoscaler, engine: Engine) -> str:
+    """The lines to write for a rule's finding; empty where only a person can say what was meant."""
+    keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
+    if autoscaler.kind == "InferenceService":
+        return ""
+    if rule in _LOAD_RULES:
+        return _triggers(engine) if keda else _metrics(engine)
+    if rule == "ASC604":
+        inner = f"advanced:\n  horizontalPodAutoscalerConfig:\n{_indent(_BRAKE, 4)}" if keda else _BRAKE
+        return f"spec:\n{_indent(inner, 2)}"
+    if rule == "ASC608" and keda:
+        return "spec:\n" + _indent('triggers:\n  - metadata:\n      ignoreNullValues: "false"\n', 2)
+    if rule == "ASC614":
+        return f"spec:\n  {'minReplicaCount' if keda else 'minReplicas'}: 1\n"
+    return ""
+
+
+def engine_patch(why: str) -> str:
+    """The argument to leave out or to add."""
+    flag = why.partition("`")[2].partition("`")[0]
+    return f"# leave out {flag}\n" if why.endswith("is set") else f"args:\n  - {flag}\n"
+
+
+def waiting_series(engine: Engine) -> str:
+    """The series of an engine that counts waiting requests; vLLM's where the engine is not known."""
+    row = TABLES[engine if engine in TABLES else Engine.VLLM].row(SignalName.WAITING)
+    return row.spellings[0].name if row else "vllm:num_requests_waiting"
+
+
+def _metrics(engine: Engine) -> str:
+    return f"""spec:
+  metrics:
+    - type: Pods
+      pods:
+        metric: {{name: "{waiting_series(engine)}"}}
+        target: {{type: AverageValue, averageValue: "{WAITING_PER_REPLICA}"}}
+"""
+
+
+def _triggers(engine: Engine) -> str:
+    return f"""spec:
+  triggers:
+    - type: prometheus
+      metadata:
+        serverAddress: http://prometheus.monitoring:9090
+        query: sum({waiting_series(engine)})
+        threshold: "{WAITING_PER_REPLICA}"
+        ignoreNullValues: "false"
+"""
+
+
+def _indent(text: str, by: int) -> str:
+    return "".join(f"{' ' * by}{line}\n" for line in text.splitlines())

@@ -1,0 +1,189 @@
+"""What a check finds in manifests as people write them, and what it leaves alone."""
+# ruff: noqa: E501 - a table with a manifest in each line
+
+import pytest
+
+from tests.unit.check.manifests import BRAKE, CPU, QUEUE, checked, checking, codes, deployment, hpa, prometheus, scaled
+
+V1 = """\
+apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: llama, namespace: serving}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: llama}
+  minReplicas: 2
+  maxReplicas: 3
+  targetCPUUtilizationPercentage: 60
+"""
+V2BETA1 = """\
+apiVersion: autoscaling/v2beta1
+kind: HorizontalPodAutoscaler
+metadata: {name: llama, namespace: serving}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: llama}
+  minReplicas: 2
+  maxReplicas: 3
+  metrics:
+    - type: Pods
+      pods: {metricName: "vllm:kv_cache_usage_perc", targetAverageValue: "50"}
+"""
+KSERVE = """\
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: llama
+  namespace: serving
+  annotations: {serving.kserve.io/deploymentMode: RawDeployment}
+spec:
+  predictor:
+    minReplicas: 1
+    maxReplicas: 4
+    scaleMetric: cpu
+    scaleTarget: 60
+    model:
+      modelFormat: {name: huggingface}
+      args: ["--model_id=meta-llama/Llama-3.1-8B"]
+      resources: {limits: {nvidia.com/gpu: "1"}}
+"""
+LWS = """\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: llama, namespace: serving}
+spec:
+  leaderWorkerTemplate:
+    size: 2
+    leaderTemplate:
+      spec:
+        containers:
+          - {name: vllm, image: vllm/vllm-openai, resources: {limits: {nvidia.com/gpu: 8}}}
+    workerTemplate:
+      spec:
+        containers:
+          - {name: vllm, image: vllm/vllm-openai, resources: {limits: {nvidia.com/gpu: 8}}}
+"""
+SCALEDJOB = """\
+apiVersion: keda.sh/v1alpha1
+kind: ScaledJob
+metadata: {name: batch, namespace: serving}
+spec:
+  jobTargetRef:
+    template:
+      spec:
+        containers:
+          - {name: vllm, image: vllm/vllm-openai, resources: {limits: {nvidia.com/gpu: 1}}}
+  triggers:
+    - type: prometheus
+      metadata: {query: 'avg(vllm:kv_cache_usage_perc)', threshold: "80", ignoreNullValues: "false"}
+      metricType: Value
+"""
+DECLARED = """\
+apiVersion: scalewarden.dev/v1alpha1
+kind: InferenceDeployment
+metadata: {name: chat, namespace: serving}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: llama}
+"""
+
+MISTAKES = [
+    ("CPU alone", [deployment(), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("no metric is CPU", [deployment(), hpa(BRAKE)], {"ASC601": "error"}),
+    ("CPU beside the queue", [deployment(), hpa(CPU.replace("]", ", ") + QUEUE[10:], BRAKE)], {"ASC601": "warning"}),
+    ("autoscaling/v1", [deployment(), V1], {"ASC601": "error"}),
+    ("v2beta1, and percent for a fraction", [deployment(), V2BETA1], {"ASC607": "warning"}),
+    ("no brake", [deployment(), hpa(QUEUE)], {"ASC604": "warning"}),
+    ("all at once", [deployment(), hpa(QUEUE, "behavior: {scaleDown: {stabilizationWindowSeconds: 0, policies: [{type: Percent, value: 100, periodSeconds: 15}]}}")], {"ASC604": "warning"}),
+    ("a window shorter than a model's start", [deployment(), hpa(QUEUE, "behavior: {scaleDown: {stabilizationWindowSeconds: 30, policies: [{type: Pods, value: 2, periodSeconds: 60}]}}")], {"ASC604": "warning"}),
+    ("GPU utilization", [deployment(), hpa('metrics: [{type: External, external: {metric: {name: dcgm_gpu_utilization}, target: {type: Value, value: "80"}}}]', BRAKE)], {"ASC602": "warning"}),
+    ("memory that never falls", [deployment(), hpa('metrics: [{type: Pods, pods: {metric: {name: DCGM_FI_DEV_FB_USED}, target: {type: AverageValue, averageValue: "60000"}}}]', BRAKE)], {"ASC603": "warning"}),
+    ("50 for a gauge from 0 to 1", [deployment(), hpa('metrics: [{type: Pods, pods: {metric: {name: "vllm:kv_cache_usage_perc"}, target: {type: AverageValue, averageValue: "50"}}}]', BRAKE)], {"ASC607": "warning"}),
+    ("averaged twice", [deployment(), scaled(prometheus("avg(vllm:num_requests_waiting)"))], {"ASC607": "warning"}),
+    ("a wrong name", [deployment(), scaled(prometheus("sum(vllm_num_requests_waiting)"))], {"ASC613": "warning"}),
+    ("an empty result is zero", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)", more="serverAddress: x"))], {"ASC608": "warning"}),
+    ("a zero of one's own", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) or vector(0)"))], {"ASC608": "warning"}),
+    ("a static fallback", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), more="fallback: {failureThreshold: 3, replicas: 1}")], {"ASC608": "warning"}),
+    ("zero while requests run", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), low=0)], {"ASC614": "warning"}),
+    ("KEDA's cpu trigger", [deployment(), scaled('{type: cpu, metricType: Utilization, metadata: {value: "60"}}')], {"ASC601": "error"}),
+    ("two scalers", [deployment(), hpa(QUEUE, BRAKE), scaled(prometheus("sum(vllm:num_requests_waiting)"))], {"ASC609": "warning"}),
+    ("metrics switched off", [deployment(args=["--model", "x", "--disable-log-stats"])], {"SIG002": "warning"}),
+    ("SGLang without its switch", [deployment("lmsysorg/sglang:v0.5.8", args=["python3", "-m", "sglang.launch_server"])], {"SIG002": "note"}),
+    ("its metrics are read", [deployment("lmsysorg/sglang:v0.5.8", args=["python3", "-m", "sglang.launch_server"]), scaled(prometheus("sum(sglang:num_queue_reqs)"))], {"SIG002": "warning"}),
+    ("a StatefulSet of SGLang", [deployment("lmsysorg/sglang", kind="StatefulSet", args=["--enable-metrics"]), hpa(CPU, BRAKE, target="StatefulSet")], {"ASC601": "error"}),
+    ("KServe", [KSERVE], {"ASC601": "error", "ASC604": "warning"}),
+    ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
+    ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
+    ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
+    ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a declared service of any image", [deployment("registry.corp/models/server:1"), DECLARED, hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("its target is elsewhere", [hpa(CPU, BRAKE, name="vllm-llama")], {"ASC601": "note"}),
+    ("two GPUs by flag", [deployment(gpu=False, args=["--tensor-parallel-size", "2"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
+]  # fmt: skip
+
+SILENT = [
+    ("queue and brake", [deployment(), hpa(QUEUE, BRAKE)]),
+    ("KEDA on the total of the queue", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"))]),
+    ("a web server", [deployment("nginx:1.27", gpu=False, name="web"), hpa(CPU, name="web")]),
+    ("named like a model", [deployment("nginx:1.27", gpu=False, name="llama"), hpa(CPU)]),
+    ("a CPU model", [deployment("ollama/ollama:0.9", gpu=False), hpa(CPU, BRAKE)]),
+    ("llama.cpp on CPUs", [deployment("ghcr.io/ggml-org/llama.cpp:server", gpu=False, args=["--metrics"]), hpa(CPU, BRAKE)]),
+    ("a CPU build of vLLM", [deployment("public.ecr.aws/vllm-cpu-release:v0.11", gpu=False), hpa(CPU, BRAKE)]),
+    ("embeddings", [deployment("ghcr.io/huggingface/text-embeddings-inference:1.8"), hpa(CPU)]),
+    ("embeddings by vLLM", [deployment(args=["--model", "BAAI/bge-m3"]), hpa(CPU)]),
+    ("pooling by vLLM", [deployment(args=["--model", "corp/x", "--runner", "pooling"]), hpa(CPU)]),
+    ("a router beside the engine", [deployment("ghcr.io/vllm-project/production-stack/router:v0.1", gpu=False), hpa(CPU)]),
+    ("a notebook with a GPU", [deployment("jupyter/tensorflow-notebook", more="ports: [{containerPort: 8888}]"), hpa(CPU)]),
+    ("training on a GPU", [deployment("registry.corp/train:1"), hpa(CPU)]),
+    ("a target elsewhere of which nothing speaks", [hpa(CPU, name="checkout")]),
+    ("ignored for a reason", [deployment(), hpa(CPU).replace("namespace: serving}", "namespace: serving, annotations: {scalewarden.dev/ignore: owner agreed}}", 1)]),
+    ("another namespace's target", [deployment(name="web"), hpa(CPU, name="web").replace("namespace: serving", "namespace: other")]),
+    ("prompts as embeddings are a language model's", [deployment(args=["--enable-prompt-embeds"]), hpa(QUEUE, BRAKE)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("texts", "expected"), [one[1:] for one in MISTAKES], ids=[one[0] for one in MISTAKES])
+def test_a_mistake_is_found(texts: list[str], expected: dict[str, str]) -> None:
+    found = codes(checked(*texts))
+    assert {code: level for code, level in found.items() if code in expected} == expected
+    assert found.keys() - expected.keys() <= {"ASC611"}
+
+
+@pytest.mark.parametrize("texts", [one[1] for one in SILENT], ids=[one[0] for one in SILENT])
+def test_what_is_sound_or_no_language_model_is_left_alone(texts: list[str]) -> None:
+    assert codes(checked(*texts)) == {}
+
+
+def test_a_gpu_service_of_another_kind_is_no_language_model_by_its_name() -> None:
+    assert codes(checked(deployment("ghcr.io/corp/whisper-asr:2", name="llm-asr"), hpa(CPU, name="llm-asr"))) == {}
+
+
+def test_each_finding_says_where_why_and_what_to_write() -> None:
+    one = next(one for one in checked(deployment(), hpa(CPU, BRAKE)) if one.rule == "ASC601")
+    assert (one.place.line, one.place.text.strip()[:8]) == (22, "metrics:")
+    assert one.place.text[one.place.column - 1 : one.place.end - 1] == "name: cpu"
+    assert one.object == "HorizontalPodAutoscaler/serving/llama"
+    assert "on nothing but CPU" in one.message and "waiting requests" in one.remedy
+    assert 'name: "vllm:num_requests_waiting"' in one.patch
+
+
+def test_older_versions_are_read_with_a_remark() -> None:
+    said = [remark.text for remark in checking(deployment(), V1)[0].remarks]
+    assert said == [
+        "HorizontalPodAutoscaler/serving/llama is written in autoscaling/v1, which knows CPU only: write autoscaling/v2"
+    ]
+    said = [remark.text for remark in checking(deployment(), V2BETA1)[0].remarks]
+    assert "which Kubernetes 1.25 dropped" in said[0]
+
+
+def test_a_declared_service_that_does_not_hold_together_is_an_error_with_its_line() -> None:
+    broken = DECLARED + "  policy: {minReplicas: -1}\n"
+    one, _ = checking(deployment(), broken)
+    assert len(one.errors) == 1
+    assert one.errors[0].place.line > 15 and "minReplicas" in one.errors[0].text
+
+
+def test_a_part_of_an_autoscaler_is_skipped_with_a_remark() -> None:
+    part = (
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: llama}\nspec: {maxReplicas: 3}\n"
+    )
+    one, found = checking(deployment(), part)
+    assert found == []
+    assert "part of an object, skipped" in one.remarks[0].text
