@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import operator_process as op
+from tests.cluster.keda import keda
 from tests.cluster.operator_process import OperatorProcess, Start
 from tools.fleet import Fleet, FleetSpec
 from tools.localcluster import LocalCluster
@@ -228,7 +229,7 @@ async def test_keda_that_comes_later_is_picked_up(installed: LocalCluster, names
     await asyncio.to_thread(start)
     await until("it is judged", lambda: op.condition(installed, namespace, "AutoscalerSound"))
     try:
-        await asyncio.to_thread(installed.apply, _keda())
+        await asyncio.to_thread(installed.apply, keda())
         await until("KEDA is served", lambda: "scaledobjects" in installed.kubectl("api-resources").stdout)
         trigger = {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "60"}}
         scaled = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
@@ -242,21 +243,3 @@ async def test_keda_that_comes_later_is_picked_up(installed: LocalCluster, names
         assert judged and op.condition(installed, namespace, "AutoscalerSound")["status"] == "False"
     finally:
         await asyncio.to_thread(installed.kubectl, "delete", "crd", "scaledobjects.keda.sh", "--wait=false")
-
-
-def _keda() -> dict[str, Any]:
-    """The kind as KEDA names it, without its schema."""
-    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    names = {
-        "kind": "ScaledObject",
-        "listKind": "ScaledObjectList",
-        "plural": "scaledobjects",
-        "singular": "scaledobject",
-    }
-    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": free}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "scaledobjects.keda.sh"},
-        "spec": {"group": "keda.sh", "scope": "Namespaced", "names": names, "versions": [version]},
-    }

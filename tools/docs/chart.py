@@ -26,8 +26,9 @@ One installation a cluster: the policies are cluster-wide and have fixed names. 
   applied with kubectl before, say `crds.install=false`;
 - the **operator**, which judges services and writes their `ScaleFence`;
 - the **guard**, which explains and records what admission refuses, and takes down fences that have expired;
-- the policies **scalewarden-fence** (decreases), **scalewarden-autoscalers** (HPAs on CPU or memory) and
-  **scalewarden-break-glass**, which live in the API server and go on guarding when every pod is gone;
+- the policies **scalewarden-fence** (decreases), **scalewarden-autoscalers** (HPAs on CPU or memory, maxima
+  under the fence) and **scalewarden-break-glass**, which live in the API server and go on guarding when every pod is
+  gone;
 - the webhook configuration **scalewarden-guard**, `failurePolicy: Ignore` and two seconds: it cannot lock a cluster;
 - the ClusterRoles `scalewarden-view` and `scalewarden-edit`, which join the cluster's own, and `scalewarden-override`
   for those who may break the glass: bind it by hand. Members of `system:masters` and cluster administrators pass

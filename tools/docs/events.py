@@ -24,7 +24,9 @@ _TARGET = "the InferenceDeployment; the target"
 _AUTOSCALER = "the InferenceDeployment; the autoscaler"
 
 TOLD: Mapping[EventReason, Told] = {
-    EventReason.SCALE_DOWN_REFUSED: Told(_ASKED, "Enforce: fewer than the floor for everybody were asked for (a Deny)"),
+    EventReason.SCALE_DOWN_REFUSED: Told(
+        _ASKED, "Enforce: fewer than the floor for everybody were asked for (a Deny), by a count or by a maximum"
+    ),
     EventReason.SCALE_DOWN_TRIMMED: Told(_ASKED, "Enforce with `autoscalerScaleDown: Trim`, instead of a refusal"),
     EventReason.SCALE_DOWN_HELD: Told(_ASKED, "Enforce: an autoscaler asked for fewer than its own floor (a Hold)"),
     EventReason.SCALE_DOWN_ALLOWED: Told(
@@ -34,7 +36,9 @@ TOLD: Mapping[EventReason, Told] = {
         _ASKED, "Warn: a decrease below the safe count; Enforce: the same by somebody whom a Hold only warns"
     ),
     EventReason.AUTOSCALER_UNSOUND: Told(
-        _AUTOSCALER, "an autoscaler that a rule fires on is written (guard), or is found (operator)"
+        _AUTOSCALER,
+        "an autoscaler that a rule fires on is written (guard), or is found (operator); its minimum or its "
+        "`behavior.scaleDown` is loosened (guard)",
     ),
     EventReason.AUTOSCALER_SOUND: Told(_AUTOSCALER, "the last such rule is clear again"),
     EventReason.INEFFECTIVE_SCALE_UP: Told(

@@ -52,11 +52,20 @@ object != null && oldObject != null && has(object.spec) && has(oldObject.spec) &
 {{ include "scalewarden.replicasOf" "object" }} < {{ include "scalewarden.replicasOf" "oldObject" }}
 {{- end }}
 
-{{/* CEL: what an autoscaler reads or scales has changed, no annotation silences it, and KEDA did not make it. */}}
-{{- define "scalewarden.isNewAutoscaling" -}}
-object != null &&
-!(has(object.metadata.annotations) && "scalewarden.dev/ignore" in object.metadata.annotations) &&
-!(has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.kind == "ScaledObject"))
+{{/* CEL: KEDA did not make it. KEDA makes an HPA for each ScaledObject, which is judged in its place. */}}
+{{- define "scalewarden.isNotOfKeda" -}}
+!(has({{ . }}.metadata.ownerReferences) && {{ . }}.metadata.ownerReferences.exists(o, o.kind == "ScaledObject"))
+{{- end }}
+
+{{/* CEL: an annotation's value, empty where it is not there. */}}
+{{- define "scalewarden.annotationOf" -}}
+(has({{ .of }}.metadata.annotations) && {{ .key }} in {{ .of }}.metadata.annotations ? {{ .of }}.metadata.annotations[{{ .key }}] : "")
+{{- end }}
+
+{{/* CEL: the control plane clears away what belonged to something else; nobody is there to be warned. */}}
+{{- define "scalewarden.isAsked" -}}
+request.operation != "DELETE" || !(request.userInfo.username == "system:kube-controller-manager" ||
+request.userInfo.username.startsWith("system:serviceaccount:kube-system:"))
 {{- end }}
 
 {{- define "scalewarden.podSecurity" -}}

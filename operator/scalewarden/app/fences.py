@@ -83,8 +83,9 @@ class Fences:
         found = entry(evaluation.frontier, policy, self.max_mode, owner, now)
         if found is not None:
             plan.fences[target.key] = found
-        if uses_gpus(evaluation.snapshot):
-            plan.autoscaling[f"{target.kind}/{target.name}"] = autoscaling_entry(policy, self.max_mode, owner)
+        gpus = bool(uses_gpus(evaluation.snapshot))
+        answer = autoscaling_entry(policy, self.max_mode, owner, target.key, gpus=gpus)
+        plan.autoscaling[f"{target.kind}/{target.name}"] = answer
 
     def _keep(self, plan: Plan, one: Judged, there: Object, now: float) -> None:
         """Of a service that could not be judged the last good entries stand, until they expire or glass is broken."""

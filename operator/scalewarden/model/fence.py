@@ -21,6 +21,7 @@ MOST_FENCES = 1000
 Text = Annotated[str, Field(max_length=1024)]
 Word = Annotated[str, Field(max_length=253)]
 Owner = Annotated[str, Field(max_length=317)]
+Key = Annotated[str, Field(max_length=317)]
 
 
 class FenceEntry(StatusModel):
@@ -41,11 +42,12 @@ class FenceEntry(StatusModel):
 
 
 class AutoscalingEntry(StatusModel):
-    """How unsound autoscalers of one target are answered."""
+    """How unsound autoscalers of one target are answered, and where its floor is found."""
 
-    mode: Mode = Field(description="Observe, Warn or Enforce.")
+    mode: Mode = Field(description="Observe, Warn or Enforce; Observe for a target without GPUs.")
     message: Text = Field(description="The text of a warning or refusal.")
     owner: Owner = Field(description="Namespace and name of the InferenceDeployment, like serving/llama-70b.")
+    target: Key | None = Field(None, description="Its key in fences, like deployments/llama-70b.")
 
 
 class ScaleFence(StatusModel):

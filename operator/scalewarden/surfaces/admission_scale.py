@@ -36,8 +36,12 @@ def intent_of(request: Request, state: GuardState) -> Intent | None:
     after = review.replicas(request.obj, request.subresource)
     if request.operation != "UPDATE" or before is None or after is None:
         return None
-    actor = Actor.AUTOSCALER if request.user in state.autoscaler_identities else Actor.USER
-    return Intent(before, after, actor, request.path, request.user, request.dry_run)
+    return Intent(before, after, actor_of(request, state), request.path, request.user, request.dry_run)
+
+
+def actor_of(request: Request, state: GuardState) -> Actor:
+    """By the identity that writes."""
+    return Actor.AUTOSCALER if request.user in state.autoscaler_identities else Actor.USER
 
 
 def answer(request: Request, state: GuardState, now: float) -> tuple[Response, tuple[Record, ...]]:
@@ -45,7 +49,7 @@ def answer(request: Request, state: GuardState, now: float) -> tuple[Response, t
     intent, guarded = intent_of(request, state), _guarded(request, state)
     if intent is None or guarded is None or not intent.is_decrease:
         return review.allowed(request.uid), ()
-    ruling = rule(intent, guarded, _entry(request, guarded, state), state.max_mode, now)
+    ruling = rule(intent, guarded, entry_of(guarded, state), state.max_mode, now)
     if ruling is None:
         return review.allowed(request.uid, note="the service has not been judged lately"), ()
     return _respond(request, ruling), (_record(request, intent, guarded, ruling, state, now),)
@@ -108,15 +112,18 @@ def _passes(intent: Intent, guarded: Guarded, entry: FenceEntry | None, safe: in
         text = f"Scalewarden: safe, the safe count is {safe}. {evidence(guarded.owner)}"
         return Ruling(Outcome.ALLOWED, Decision.ALLOW, Reason.SAFE_TO_REMOVE, text, safe)
     denied = entry is None and guarded.denied_below is not None and intent.to < guarded.denied_below
-    reason = (entry.autoscaler_reason or entry.reason) if entry else _reason(guarded)
+    reason = reason_of(guarded, entry)
     text = (entry.autoscaler_message if entry else None) or refusal_text(reason, safe, guarded.owner)
     verdict = Decision.DENY if denied else Decision.HOLD
     outcome = Outcome.WARNED if _is_warned(intent, guarded, verdict, ceiling) else Outcome.ALLOWED
     return Ruling(outcome, verdict, reason, text, safe)
 
 
-def _reason(guarded: Guarded) -> str:
-    """Of the last verdict, which is about one replica less: where that is safe, more than that is only not known."""
+def reason_of(guarded: Guarded, entry: FenceEntry | None) -> str:
+    """Of the fence, else of the last verdict, which is about one replica less: where that is safe, more than that is
+    only not known."""
+    if entry is not None:
+        return entry.autoscaler_reason or entry.reason
     return guarded.reason if guarded.reason in set(EXPLANATION) else BELOW_SAFE_COUNT
 
 
@@ -146,13 +153,13 @@ def _guarded(request: Request, state: GuardState) -> Guarded | None:
     return found if same_group else None
 
 
-def _entry(request: Request, guarded: Guarded, state: GuardState) -> FenceEntry | None:
-    """The fence, unless the service's mode or the administrator's ceiling is below Enforce.
+def entry_of(guarded: Guarded, state: GuardState) -> FenceEntry | None:
+    """The fence under a service's target, unless the service's mode or the administrator's ceiling is below Enforce.
 
     Its expiry is the janitor's business: until the entry is removed the policy enforces it, and both must agree.
     """
     enforced = guarded.policy.mode.capped(state.max_mode) is Mode.ENFORCE
-    return state.floor(request.namespace, request.target_key) if enforced else None
+    return state.floor(guarded.ref.namespace, guarded.target.key) if enforced else None
 
 
 def _record(

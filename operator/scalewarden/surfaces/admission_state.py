@@ -146,12 +146,21 @@ class GuardState:
         """The InferenceDeployment of a target, by fence key: the oldest of those that name it."""
         return next(iter(self.claims.get((namespace, key), ())), None)
 
+    def service_scaled_by(self, namespace: str, kind: str, name: str) -> Guarded | None:
+        """The InferenceDeployment of a target as an autoscaler names it, by kind and name: the oldest, as above."""
+        found = (
+            one
+            for one in self.described.values()
+            if (one.ref.namespace, one.target.kind, one.target.name) == (namespace, kind, name)
+        )
+        return min(found, key=lambda one: one.age, default=None)
+
     def floor(self, namespace: str, key: str) -> FenceEntry | None:
         """The fence under a target."""
         fence = self.fences.get(namespace)
         return fence.fences.get(key) if fence else None
 
     def answer_to_autoscalers(self, namespace: str, kind: str, name: str) -> AutoscalingEntry | None:
-        """How unsound autoscalers of a target are answered; None where it is not described or uses no GPU."""
+        """How unsound autoscalers of a target are answered; None where it is not described."""
         fence = self.fences.get(namespace)
         return fence.autoscaling.get(f"{kind}/{name}") if fence else None

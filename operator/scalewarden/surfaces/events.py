@@ -56,7 +56,10 @@ MEANING: dict[EventReason, tuple[str, str]] = {
     EventReason.SCALE_DOWN_HELD: ("Warning", "A decrease was refused to an autoscaler until more is known."),
     EventReason.SCALE_DOWN_ALLOWED: ("Normal", "A decrease passed."),
     EventReason.SCALE_DOWN_WARNED: ("Warning", "A decrease passed with a warning."),
-    EventReason.AUTOSCALER_UNSOUND: ("Warning", "An autoscaler of the target reads a metric that misleads it."),
+    EventReason.AUTOSCALER_UNSOUND: (
+        "Warning",
+        "An autoscaler of the target reads a metric that misleads it, or may remove too much.",
+    ),
     EventReason.AUTOSCALER_SOUND: ("Normal", "An autoscaler that was unsound no longer is."),
     EventReason.INEFFECTIVE_SCALE_UP: ("Warning", "An autoscaler added replicas that added no tokens."),
     EventReason.DIAGNOSIS_CHANGED: ("Normal or Warning", "Something else bounds the service now."),

@@ -55,11 +55,14 @@ def declared_minimum(replicas: int, owner: str) -> Entry:
     return _dump(FenceEntry(**floors, reason=reason, message=text, owner=_name(owner)))
 
 
-def autoscaling_entry(policy: Policy, max_mode: Mode, owner: str) -> Entry:
-    """How an unsound autoscaler of a target that uses GPUs is answered; for such targets only."""
+def autoscaling_entry(policy: Policy, max_mode: Mode, owner: str, target: str, *, gpus: bool = True) -> Entry:
+    """How an unsound autoscaler of a target is answered: not at all where it uses no GPUs.
+
+    target is the fence key: an HPA names its target by kind, which tells a policy no resource.
+    """
     text = f"Scalewarden: {CPU_SCALED.code}: {CPU_SCALED.summary} {CPU_SCALED.remedy} {evidence(owner)}"
-    mode = policy.autoscaling.capped(max_mode)
-    return _dump(AutoscalingEntry(mode=mode, message=one_line(text), owner=_name(owner)))
+    mode = policy.autoscaling.capped(max_mode) if gpus else Mode.OBSERVE
+    return _dump(AutoscalingEntry(mode=mode, message=one_line(text), owner=_name(owner), target=target))
 
 
 def _floors(frontier: Frontier, policy: Policy) -> tuple[int, int]:

@@ -25,6 +25,7 @@ CHART = Path(__file__).parents[3] / "charts" / "scalewarden"
 RELEASE = ("scalewarden", str(CHART), "-n", "scalewarden", "--create-namespace")
 HPA_CONTROLLER = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 API = "scalewarden.dev/v1alpha1"
+KINDS = {"deployments": "Deployment", "statefulsets": "StatefulSet"}
 
 
 def install(cluster: LocalCluster, port: int, *more: str) -> None:
@@ -125,19 +126,22 @@ class Bench:
             autoscaler_message="",
         )
         entry = fence.entry(found, Policy(), Mode.ENFORCE, self.owner, now)
-        self.write_fence({f"{resource}/llama": entry})
+        self.write_fence({f"{resource}/llama": entry}, Mode.WARN, resource)
         kind = resource.removesuffix("s")
         self.cluster.wait_for(
             lambda: not self.scale(0, "--dry-run=server", kind=kind).done, "the fence to be enforced", 15
         )
 
-    def write_fence(self, fences: dict[str, Any], autoscaling: Mode | None = None) -> None:
-        """Write the ScaleFence object; autoscaling: the mode for HPAs of the Deployment."""
+    def write_fence(
+        self, fences: dict[str, Any], autoscaling: Mode | None = None, resource: str = "deployments"
+    ) -> None:
+        """Write the ScaleFence object; autoscaling: the mode for HPAs of the target."""
         metadata = {"name": "scalewarden", "namespace": self.namespace}
         obj = {"apiVersion": API, "kind": "ScaleFence", "metadata": metadata, "fences": fences, "autoscaling": {}}
         if autoscaling:
-            entry = fence.autoscaling_entry(Policy(autoscaling=autoscaling), Mode.ENFORCE, self.owner)
-            obj["autoscaling"] = {"Deployment/llama": entry}
+            policy, key = Policy(autoscaling=autoscaling), f"{resource}/llama"
+            entry = fence.autoscaling_entry(policy, Mode.ENFORCE, self.owner, key)
+            obj["autoscaling"] = {f"{KINDS[resource]}/llama": entry}
         self.cluster.apply(obj)
 
     def fences(self) -> dict[str, Any]:
@@ -156,10 +160,11 @@ class Bench:
         found: list[dict[str, Any]] = status.get("decisions", [])
         return found
 
-    def hpa(self, *metrics: dict[str, Any], maximum: int = 8) -> dict[str, Any]:
+    def hpa(self, *metrics: dict[str, Any], maximum: int = 8, minimum: int = 1, **spec: Any) -> dict[str, Any]:
         """An HPA on the Deployment; with a maximum below the count it scales down at once."""
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llama"}
-        spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": maximum, "metrics": list(metrics)}
+        bounds = {"minReplicas": minimum, "maxReplicas": maximum}
+        spec = {"scaleTargetRef": target, **bounds, "metrics": list(metrics), **spec}
         metadata = {"name": "llama", "namespace": self.namespace}
         return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
 

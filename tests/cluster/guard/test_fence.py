@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from scalewarden.model.policy import Mode
-from tests.cluster.guard.bench import CPU, WAITING, Answer, Bench, workload
+from tests.cluster.guard.bench import CPU, HPA_CONTROLLER, WAITING, Answer, Bench, workload
 
 pytestmark = pytest.mark.cluster
 
@@ -164,3 +164,57 @@ def test_a_reason_to_ignore_the_rule_is_respected(bench: Bench) -> None:
     ignored = bench.hpa(CPU)
     ignored["metadata"]["annotations"] = {"scalewarden.dev/ignore": "a CPU build"}
     assert bench.kubectl("apply", "-f", "-", obj=ignored).done
+
+
+def maximum(bench: Bench, count: int, *more: str, user: str = "") -> Answer:
+    """A PATCH of the HPA's maximum."""
+    patch = ("patch", "hpa", "llama", "-p", f'{{"spec":{{"maxReplicas":{count}}}}}')
+    return bench.kubectl(*patch, *more, user=user)
+
+
+def test_a_maximum_under_the_floor_is_forbidden_with_the_words_of_the_scale(bench: Bench) -> None:
+    bench.fence()
+    assert bench.kubectl("apply", "-f", "-", obj=bench.hpa(WAITING)).done
+    refused = maximum(bench, 2)
+    assert not refused.done and "(Forbidden)" in refused.said
+    assert "ValidatingAdmissionPolicy 'scalewarden-autoscalers'" in refused.said
+    assert f"{REASON} Evidence: kubectl describe infd llama -n {bench.namespace}" in refused.said
+    v1 = {**bench.hpa(maximum=2), "apiVersion": "autoscaling/v1"}
+    del v1["spec"]["metrics"]
+    assert REASON in bench.kubectl("replace", "-f", "-", obj=v1).said, "written in the older version"
+    another = bench.kubectl("apply", "-f", "-", obj=renamed(bench.hpa(WAITING, maximum=2)))
+    assert not another.done and REASON in another.said, "a new one scales down at once as well"
+    assert maximum(bench, 3).done and maximum(bench, 9).done
+    assert bench.kubectl("delete", "hpa", "llama").done
+
+
+def test_raising_a_maximum_passes_even_under_the_floor(bench: Bench) -> None:
+    assert bench.kubectl("apply", "-f", "-", obj=bench.hpa(WAITING, maximum=5)).done
+    bench.fence(nobody=9, autoscalers=9)
+    assert not maximum(bench, 4).done
+    assert maximum(bench, 6).done
+    lowest = bench.kubectl("patch", "hpa", "llama", "-p", '{"spec":{"minReplicas":1}}')
+    assert lowest.done, "a minimum removes nothing by itself"
+
+
+def test_between_the_floors_a_maximum_is_forbidden_to_autoscalers_only(bench: Bench) -> None:
+    assert bench.kubectl("apply", "-f", "-", obj=bench.hpa(WAITING)).done
+    bench.fence(nobody=2, autoscalers=4)
+    refused = maximum(bench, 3, "--as-group=system:masters", user=HPA_CONTROLLER)
+    assert not refused.done and HELD in refused.said and "(Forbidden)" in refused.said
+    assert maximum(bench, 3).done
+
+
+def test_maxima_of_other_targets_and_of_keda_pass(bench: Bench) -> None:
+    bench.fence()
+    for obj in (
+        bench.hpa(WAITING, maximum=2, scaleTargetRef={"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "llama"}),
+        owned(bench.hpa(WAITING, maximum=2)),
+    ):
+        assert bench.kubectl("create", "-f", "-", "--dry-run=server", obj=obj).done
+
+
+def owned(hpa: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """The same HPA as KEDA makes it for a ScaledObject."""
+    owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "llama", "uid": "1"}
+    return {**hpa, "metadata": {**hpa["metadata"], "ownerReferences": [owner]}}

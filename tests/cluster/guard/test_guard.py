@@ -93,15 +93,18 @@ def test_a_dry_run_leaves_no_trace(fenced: Bench, guard: Guard) -> None:
 
 
 def test_the_hpa_controller_gets_the_reason_and_goes_on_asking(fenced: Bench) -> None:
-    assert fenced.kubectl("apply", "-f", "-", obj=fenced.hpa(WAITING, maximum=2)).done
+    disabled = {"scaleDown": {"selectPolicy": "Disabled"}}
+    assert fenced.kubectl("apply", "-f", "-", obj=fenced.hpa(WAITING, behavior=disabled)).done
+    fenced.fence(nobody=9, autoscalers=9)
+    assert fenced.scale(9).done, "over the HPA's maximum of 8, to which it goes back past any behavior"
 
     def refused() -> str:
         conditions = fenced.cluster.get("hpa", "llama", fenced.namespace).get("status", {}).get("conditions", [])
         return next((one["message"] for one in conditions if one["reason"] == "FailedUpdateScale"), "")
 
     said = fenced.cluster.wait_for(refused, "the HPA controller to be refused", 60)
-    assert WEBHOOK in said and "the safe count is 4" in said
-    assert fenced.replicas() == 4
+    assert WEBHOOK in said and "the safe count is 9" in said
+    assert fenced.replicas() == 9
     failed = fenced.cluster.wait_for(lambda: fenced.events("FailedRescale"), "the controller's own event", 30)
     assert WEBHOOK in failed[0]["note"]
 
@@ -111,7 +114,7 @@ def test_the_hpa_controller_gets_the_reason_and_goes_on_asking(fenced: Bench) ->
 
     assert fenced.cluster.wait_for(series, "repeated attempts to be one series", 60)
     notes = {event["note"].partition(". ")[0] for event in fenced.events("ScaleDownRefused")}
-    assert notes == {f"{HPA_CONTROLLER}: deployments/scale 4→2"}
+    assert notes == {f"{HPA_CONTROLLER}: deployments/scale 9→8"}
     kinds = {event["regarding"]["kind"] for event in fenced.events("ScaleDownRefused")}
     assert kinds == {"InferenceDeployment", "HorizontalPodAutoscaler"}
     assert len(fenced.decisions()) == 1, "a repetition is no new decision"

@@ -69,7 +69,7 @@ def test_a_declared_minimum_is_left_in_its_place(fence: dict[str, Any], silent: 
 
 
 def test_autoscaling_entries_go_with_their_owner_only() -> None:
-    answer = autoscaling_entry(Policy(), Mode.ENFORCE, OWNER)
+    answer = autoscaling_entry(Policy(), Mode.ENFORCE, OWNER, "deployments/llama")
     fence = ScaleFence.model_validate({"autoscaling": {"Deployment/llama": answer}})
     assert swept(fence, {"llama": guarded()}, NOW, silent=True) == {}
     assert swept(fence, {}, NOW, silent=False) == {"autoscaling": {"Deployment/llama": None}}

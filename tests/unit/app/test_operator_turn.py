@@ -9,7 +9,7 @@ from scalewarden.model.policy import Mode
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.sources.kubeapi import ApiError
 from scalewarden.sources.kuberesource import DEPLOYMENTS, HPAS, INFERENCE_DEPLOYMENTS, NAMESPACES, SCALE_FENCES
-from tests.unit.app.service import NAMESPACE, NOW, Service, described
+from tests.unit.app.service import NAMESPACE, NOW, Service, deployment, described
 
 KEY = "deployments/llama"
 
@@ -75,6 +75,19 @@ async def test_where_nothing_is_enforced_there_is_no_fence_and_ready_says_why(
     status = service.held(INFERENCE_DEPLOYMENTS, "llama")["status"]
     assert "fence" not in status and status["safeReplicas"] == 4
     assert words in status["conditions"][0]["message"]
+
+
+@pytest.mark.parametrize(("limits", "mode"), [({"nvidia.com/gpu": "1"}, "Warn"), ({}, "Observe")])
+async def test_every_target_says_where_its_floor_is_and_only_gpus_answer_for_cpu(
+    limits: dict[str, str], mode: str
+) -> None:
+    service, target = Service(), deployment(4)
+    container = target["spec"]["template"]["spec"]["containers"][0]
+    container |= {"image": "vllm/vllm-openai-cpu:v0.32.0", "resources": {"limits": limits}}
+    service.put(DEPLOYMENTS, target)
+    await service.turn()
+    (found,) = service.held(SCALE_FENCES, FENCE_NAME)["autoscaling"].items()
+    assert (found[0], found[1]["mode"], found[1]["target"]) == ("Deployment/llama", mode, KEY)
 
 
 async def test_a_namespace_that_opts_out_loses_its_fence() -> None:

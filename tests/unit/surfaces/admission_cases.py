@@ -18,6 +18,7 @@ OWNER = "serving/llama"
 DEPLOYMENT = Target("apps/v1", "Deployment", "llama", "deployments")
 STATEFUL_SET = Target("apps/v1", "StatefulSet", "qwen", "statefulsets")
 DENIED = "Scalewarden: KVCachePressure: refused to everybody"
+_HPAS = "horizontalpodautoscalers"
 HELD = "Scalewarden: Stabilizing: refused to autoscalers"
 
 
@@ -55,7 +56,7 @@ def state(
     made.put(service)
     objects: dict[str, Any] = {"fences": {service.target.key: fence} if fence else {}}
     if autoscaling:
-        answer = autoscaling_entry(Policy(autoscaling=autoscaling), Mode.ENFORCE, OWNER)
+        answer = autoscaling_entry(Policy(autoscaling=autoscaling), Mode.ENFORCE, OWNER, service.target.key)
         objects["autoscaling"] = {"Deployment/llama": answer}
     made.fences["serving"] = ScaleFence.model_validate(objects)
     return made
@@ -84,6 +85,38 @@ def hpa(
     review["request"]["resource"] = {"group": "autoscaling", "version": "v2", "resource": "horizontalpodautoscalers"}
     review["request"]["operation"] = "CREATE" if old is None else "UPDATE"
     return review
+
+
+def hpa_object(**changes: Any) -> dict[str, Any]:
+    """An HPA on the Deployment from 2 to 8 replicas, on waiting requests; None leaves a field out."""
+    spec = {"minReplicas": 2, "metrics": [pods("vllm:num_requests_waiting")], **changes}
+    made = _hpa((), {}, spec)
+    made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
+    return made
+
+
+def scaled_object(annotations: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    """A ScaledObject on the Deployment from 2 to 8 replicas; annotations by the name after KEDA's prefix."""
+    query = {"query": "sum(vllm:num_requests_waiting)", "threshold": "2", "ignoreNullValues": "false"}
+    spec = {
+        "scaleTargetRef": {"name": "llama"},
+        "minReplicaCount": 2,
+        "maxReplicaCount": 8,
+        "triggers": [{"type": "prometheus", "metadata": query}],
+        **changes,
+    }
+    written = {f"autoscaling.keda.sh/{key}": value for key, value in (annotations or {}).items()}
+    metadata = {**_metadata("scaled"), "annotations": written}
+    return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": metadata, "spec": spec}
+
+
+def edited(old: dict[str, Any] | None, new: dict[str, Any] | None, user: str = "alice", **changes: Any) -> Any:
+    """A review of an autoscaler that is made (no old), changed, or deleted (no new)."""
+    kind = (new or old or {})["kind"]
+    group, plural = ("keda.sh", "scaledobjects") if kind == "ScaledObject" else ("autoscaling", _HPAS)
+    operation = "CREATE" if old is None else "DELETE" if new is None else "UPDATE"
+    resource = {"group": group, "version": "v1", "resource": plural}
+    return _review(plural, "", old, new, user, **{"resource": resource, "operation": operation, **changes})
 
 
 def cpu(percent: int = 70) -> dict[str, Any]:

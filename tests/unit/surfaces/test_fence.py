@@ -103,10 +103,17 @@ def test_a_declared_minimum_does_not_expire() -> None:
     assert (left["replicas"], left["autoscalerReplicas"], left["reason"]) == (2, 2, "BelowMinimum")
 
 
-def test_autoscaling_carries_the_capped_mode() -> None:
-    assert fence.autoscaling_entry(Policy(), Mode.ENFORCE, OWNER)["mode"] == "Warn"
-    assert fence.autoscaling_entry(Policy(autoscaling=Mode.ENFORCE), Mode.WARN, OWNER)["mode"] == "Warn"
-    assert "ASC601" in fence.autoscaling_entry(Policy(autoscaling=Mode.ENFORCE), Mode.ENFORCE, OWNER)["message"]
+def test_autoscaling_carries_the_capped_mode_and_the_key_of_the_floor() -> None:
+    def entry(policy: Policy, ceiling: Mode = Mode.ENFORCE, *, gpus: bool = True) -> dict[str, object]:
+        return fence.autoscaling_entry(policy, ceiling, OWNER, "deployments/llama", gpus=gpus)
+
+    assert entry(Policy())["mode"] == "Warn"
+    enforced = entry(Policy(autoscaling=Mode.ENFORCE))
+    assert (enforced["mode"], enforced["target"]) == ("Enforce", "deployments/llama")
+    assert "ASC601" in str(enforced["message"])
+    assert entry(Policy(autoscaling=Mode.ENFORCE), Mode.WARN)["mode"] == "Warn"
+    without = entry(Policy(autoscaling=Mode.ENFORCE), gpus=False)
+    assert (without["mode"], without["target"]) == ("Observe", "deployments/llama")
 
 
 @pytest.mark.parametrize("reason", list(Reason))

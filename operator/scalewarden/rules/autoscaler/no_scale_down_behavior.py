@@ -15,13 +15,12 @@ Do: write a policy, for example at most one pod a minute, and leave the window a
 References: HPAScalingRules default to 100 % every 15 s with a stabilization of 300 s.
 """
 
-from math import ceil
-
 from scalewarden.model.autoscaler import Autoscaler, Pause, ScalingPolicy, ScalingRules, Select
 from scalewarden.model.finding import Evidence, Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Unit
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules import autoscalers
+from scalewarden.rules.pace import EVERYTHING, gone
 from scalewarden.rules.rule import Rule
 
 RULE = Rule(
@@ -37,7 +36,6 @@ RULE = Rule(
 )
 
 DEFAULTS = ScalingRules()
-_ALL = 100.0
 
 
 def check(snapshot: Snapshot) -> Finding:
@@ -55,7 +53,7 @@ def _judge(autoscaler: Autoscaler, dwell: float, start: float) -> Finding:
     if room is not None and room <= 1:
         return RULE.clear(f"{name} may remove at most one replica", autoscaler=name)
     limited, hasty = _limited(rules, room), rules.stabilization is not None and rules.stabilization < dwell
-    if limited and not (hasty and room is not None and _gone(rules, autoscaler.max_replicas or 0, start) >= room):
+    if limited and not (hasty and room is not None and gone(rules, autoscaler.max_replicas or 0, start) >= room):
         return RULE.clear(f"behavior.scaleDown of {name} limits how many replicas go at once", autoscaler=name)
     if room is None:
         return RULE.unknown(f"minimum or maximum of {name} is not known", autoscaler=name)
@@ -80,23 +78,7 @@ def _limited(rules: ScalingRules, room: int | None) -> bool:
     return any(limits) if rules.select is Select.MIN else bool(limits) and all(limits)
 
 
-def _gone(rules: ScalingRules, high: int, seconds: float) -> int:
-    """How many of `high` replicas the policy that counts lets go in so many seconds."""
-    gone = [_of_policy(policy, high, ceil(seconds / max(1.0, policy.period))) for policy in rules.policies]
-    return (min if rules.select is Select.MIN else max)(gone)
-
-
-def _of_policy(policy: ScalingPolicy, high: int, periods: int) -> int:
-    """An HPA rounds down what a percentage leaves."""
-    if policy.type == "Pods":
-        return int(policy.value * periods)
-    left = high
-    for _ in range(min(periods, high)):
-        left = int(left * (1 - policy.value / _ALL))
-    return high - left
-
-
 def _limits(policy: ScalingPolicy, room: int | None) -> bool:
     if policy.type == "Pods":
         return room is None or policy.value < room
-    return policy.value < _ALL
+    return policy.value < EVERYTHING
