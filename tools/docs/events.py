@@ -55,6 +55,9 @@ TOLD: Mapping[EventReason, Told] = {
         _SERVICE, "the annotations come into force, and at every decrease they let pass"
     ),
     EventReason.BREAK_GLASS_EXPIRED: Told(_SERVICE, "they end"),
+    EventReason.GUARD_DEGRADED: Told(
+        _SERVICE, "its own spec is edited so that less is refused, warned about or told, or for a shorter time"
+    ),
 }
 
 

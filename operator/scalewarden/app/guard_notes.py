@@ -27,6 +27,8 @@ TRIES = 3
 FLUSH = 5.0
 """Seconds after which counted repetitions are written, however busy the guard is."""
 
+ACTIONS = {Outcome.UNSOUND: Action.JUDGE_AUTOSCALER, Outcome.WEAKENED: Action.CHANGE_POLICY}
+
 Decisions = list[dict[str, Any]]
 
 
@@ -112,7 +114,7 @@ def notices(record: Record) -> Iterator[Notice]:
     """On the InferenceDeployment, and on what it is about where that exists; none for a quiet record."""
     if not record.loud:
         return
-    action = Action.JUDGE_AUTOSCALER if record.outcome is Outcome.UNSOUND else Action.SCALE
+    action = ACTIONS.get(record.outcome, Action.SCALE)
     related = next(iter(record.about), None)
     first = Notice(record.outcome, record.note, record.service, related, action, record.is_warning, record.key)
     yield first

@@ -16,7 +16,7 @@ from scalewarden.surfaces.admission_state import GuardState
 
 log = logging.getLogger(__name__)
 
-PATHS = ("/scale", "/autoscalers")
+PATHS = ("/scale", "/autoscalers", "/services")
 WEBHOOK_TIMEOUT = 2.0
 DEADLINE = 0.9 * WEBHOOK_TIMEOUT
 """Seconds after which a request is let through: the API server would give up soon and do the same."""

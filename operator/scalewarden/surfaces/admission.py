@@ -1,17 +1,21 @@
 """AdmissionReview in, AdmissionReview out, and what to tell afterwards. Pure: facts come in, the clock comes in.
 
-Only decreases of described targets and unsound autoscalers of described GPU workloads are ever refused or warned
-about; whatever else arrives, or cannot be read, passes.
+Only decreases of described targets and unsound autoscalers of described GPU workloads are ever refused; of bounds and
+of a service's own policy, what is loosened is warned about. Whatever else arrives, or cannot be read, passes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from scalewarden.surfaces import admission_autoscaler, admission_review, admission_scale
+from scalewarden.model.crd import PLURAL
+from scalewarden.surfaces import admission_autoscaler, admission_review, admission_scale, admission_service
 from scalewarden.surfaces.admission_record import Record
-from scalewarden.surfaces.admission_review import Response
+from scalewarden.surfaces.admission_review import Request, Response
 from scalewarden.surfaces.admission_state import GuardState
 
 AUTOSCALERS = {"horizontalpodautoscalers", "scaledobjects"}
+
+Judge = Callable[[Request, GuardState, float], tuple[Response, tuple[Record, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,17 @@ def answer(body: object, state: GuardState, now: float) -> Answer:
     request = admission_review.read(body)
     if isinstance(request, str):
         return Answer(admission_review.allowed(_uid(body), note=f"not judged: {request}"))
-    judges = admission_autoscaler if request.resource in AUTOSCALERS and not request.subresource else admission_scale
-    response, records = judges.answer(request, state, now)
+    response, records = _judge(request)(request, state, now)
     return Answer(response, () if request.dry_run else records)
+
+
+def _judge(request: Request) -> Judge:
+    """By what is written; whatever has replicas is a target."""
+    if request.subresource:
+        return admission_scale.answer
+    if request.resource in AUTOSCALERS:
+        return admission_autoscaler.answer
+    return admission_service.answer if request.resource == PLURAL else admission_scale.answer
 
 
 def _uid(body: object) -> str:

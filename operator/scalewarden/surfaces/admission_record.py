@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     ALLOWED = "ScaleDownAllowed"
     BREAK_GLASS = "BreakGlassUsed"
     UNSOUND = "AutoscalerUnsound"
+    WEAKENED = "GuardDegraded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class EventReason(StrEnum):
     FENCE_RELEASED = "FenceReleased"
     BREAK_GLASS_USED = "BreakGlassUsed"
     BREAK_GLASS_EXPIRED = "BreakGlassExpired"
+    GUARD_DEGRADED = "GuardDegraded"
 
 
 class Action(StrEnum):
@@ -48,6 +49,7 @@ class Action(StrEnum):
     JUDGE_AUTOSCALER = "JudgeAutoscaler"
     SET_FENCE = "SetFence"
     BREAK_GLASS = "BreakGlass"
+    CHANGE_POLICY = "ChangePolicy"
 
 
 MEANING: dict[EventReason, tuple[str, str]] = {
@@ -69,6 +71,10 @@ MEANING: dict[EventReason, tuple[str, str]] = {
     EventReason.FENCE_RELEASED: ("Normal", "Admission refuses no decrease any more."),
     EventReason.BREAK_GLASS_USED: ("Warning", "Refusals are lifted by the break-glass annotations."),
     EventReason.BREAK_GLASS_EXPIRED: ("Normal", "The glass is whole again; refusals are back."),
+    EventReason.GUARD_DEGRADED: (
+        "Warning",
+        "The service is guarded less than before; the note names who changed what.",
+    ),
 }
 """Type and meaning of each, for the reference page."""
 

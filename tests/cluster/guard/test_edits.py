@@ -150,6 +150,34 @@ def test_a_pause_below_the_floor_is_a_decrease_other_pauses_are_not(scaled: Benc
     assert answer.done and "Warning" not in answer.said
 
 
+def policy(bench: Bench, changes: dict[str, Any], *more: str) -> Answer:
+    """A merge patch of the InferenceDeployment's policy."""
+    return edit(bench, {"policy": changes}, *more, kind="infd")
+
+
+def test_a_service_that_weakens_its_own_policy_is_warned_and_told(fenced: Bench) -> None:
+    strict = policy(fenced, {"minReplicas": 4, "stabilization": "10m"})
+    assert strict.done and "Warning" not in strict.said
+    assert "Warning" in policy(fenced, {"mode": "Observe"}, "--dry-run=server").said
+    answer = policy(fenced, {"mode": "Warn", "minReplicas": None})
+    said = (
+        "weaker from now on: mode Warn instead of Enforce: unsafe scale-downs are warned about, no longer refused; "
+        "minReplicas none instead of 4"
+    )
+    assert answer.done and f"Warning: Scalewarden: {said}. Evidence: kubectl describe infd llama" in answer.said
+    (event,) = fenced.cluster.wait_for(lambda: fenced.events("GuardDegraded"), "an event", 15)
+    assert event["note"] == f"admin: update inferencedeployments/llama, {said}"
+    assert (event["type"], event["action"], event["regarding"]["kind"]) == (
+        "Warning",
+        "ChangePolicy",
+        "InferenceDeployment",
+    )
+    assert "GuardDegraded" in fenced.kubectl("describe", "infd", "llama").said
+    bad = policy(fenced, {"mode": "Loud"})
+    assert not bad.done and "Unsupported value" in bad.said, "the API server says what is wrong"
+    assert "Warning" not in fenced.kubectl("annotate", "infd", "llama", "team=a").said
+
+
 def test_killed_the_policy_refuses_with_the_same_words(fenced: Bench, guard: Guard, installed: LocalCluster) -> None:
     asked = {"minReplicas": 1, "maxReplicas": 2}
     with_guard = edit(fenced, asked).said
@@ -159,4 +187,6 @@ def test_killed_the_policy_refuses_with_the_same_words(fenced: Bench, guard: Gua
     text = "Scalewarden: KVCachePressure: "
     assert without.said.partition(text)[2] == with_guard.partition(text)[2]
     assert edit(fenced, {"maxReplicas": 9}).done and edit(fenced, {"minReplicas": 1}).done
+    weaker = policy(fenced, {"mode": "Warn"})
+    assert weaker.done and "Warning" not in weaker.said
     assert fenced.kubectl("delete", "hpa", "llama").done

@@ -119,6 +119,21 @@ def edited(old: dict[str, Any] | None, new: dict[str, Any] | None, user: str = "
     return _review(plural, "", old, new, user, **{"resource": resource, "operation": operation, **changes})
 
 
+def service_edited(old: dict[str, Any], new: dict[str, Any], user: str = "alice", **changes: Any) -> dict[str, Any]:
+    """A review of an update of the InferenceDeployment, by its specs."""
+    resource = {"group": "scalewarden.dev", "version": "v1alpha1", "resource": "inferencedeployments"}
+    before, after = (
+        {
+            "apiVersion": "scalewarden.dev/v1alpha1",
+            "kind": "InferenceDeployment",
+            "metadata": _metadata("infd"),
+            "spec": spec,
+        }
+        for spec in (old, new)
+    )
+    return _review("inferencedeployments", "", before, after, user, **{"resource": resource, **changes})
+
+
 def cpu(percent: int = 70) -> dict[str, Any]:
     """A Resource metric on CPU."""
     target = {"type": "Utilization", "averageUtilization": percent}
