@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scalewarden.model.policy import AutoscalerScaleDown, Mode, Policy
-from tests.unit.surfaces.admission_cases import DEPLOYMENT, HPA, STATEFUL_SET, ask, entry, guarded, state
+from tests.unit.surfaces.admission_cases import DENIED, DEPLOYMENT, HPA, STATEFUL_SET, ask, entry, guarded, state
 
 REVIEWS = Path(__file__).parent / "admission"
 DECREASES = {
@@ -79,6 +79,45 @@ def test_an_hpa_on_cpu_is_refused_or_warned_about(name: str) -> None:
 def test_raising_the_maximum_of_an_unsound_hpa_passes_with_a_warning() -> None:
     response, _ = ask(review("hpa-update"), state(autoscaling=Mode.ENFORCE))
     assert response["allowed"] is True and response["warnings"]
+
+
+LOWERED = {
+    "hpa-lower-bounds": "horizontalpodautoscalers/llama maxReplicas 8→2",
+    "hpa-lower-bounds-v1": "horizontalpodautoscalers/llama maxReplicas 8→2",
+    "scaledobject-lower-bounds": "scaledobjects/llama maxReplicaCount 8→2",
+    "scaledobject-paused-replicas": "scaledobjects/llama autoscaling.keda.sh/paused-replicas 2",
+}
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_a_maximum_under_the_floor_is_refused_and_at_it_passes(name: str) -> None:
+    response, (record,) = ask(review(name), state(guarded(judged_replicas=4), entry()))
+    assert (response["allowed"], response["status"]["code"], response["status"]["message"]) == (False, 403, DENIED)
+    assert record.note.startswith(f"admin: update {LOWERED[name]}, refused. ")
+    assert record.about[0].uid == review(name)["request"]["oldObject"]["metadata"]["uid"]
+    allowed, _ = ask(review(name), state(guarded(judged_replicas=4, safe_replicas=0), entry(0, 0)))
+    assert allowed["allowed"] is True
+
+
+def test_a_minimum_and_a_behavior_are_warned_about() -> None:
+    response, _ = ask(review("hpa-lower-bounds"), state(guarded(policy=Policy(mode=Mode.WARN), judged_replicas=1)))
+    assert "minReplicas 1 lets HorizontalPodAutoscaler/llama go below what is safe" in response["warnings"][0]
+    response, _ = ask(review("hpa-behavior-removed"), state())
+    assert "ASC604: HorizontalPodAutoscaler/llama may remove 8 of 8 replicas at once" in response["warnings"][0]
+
+
+@pytest.mark.parametrize("name", ["hpa-delete", "scaledobject-delete"])
+def test_a_deletion_with_its_null_object_passes_with_a_warning(name: str) -> None:
+    assert review(name)["request"]["object"] is None
+    response, records = ask(review(name), state(fence=entry(9, 9)))
+    assert response["allowed"] is True and records == ()
+    assert "no autoscaler is left to add replicas to deployments/llama" in response["warnings"][0]
+
+
+def test_a_weakened_service_is_warned_about() -> None:
+    response, (record,) = ask(review("inferencedeployment-weakened"), state())
+    assert response["allowed"] is True and "mode Warn instead of Enforce" in response["warnings"][0]
+    assert "minReplicas none instead of 4" in record.note
 
 
 def test_without_the_service_every_review_passes_without_a_trace() -> None:

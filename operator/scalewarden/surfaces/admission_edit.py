@@ -28,9 +28,9 @@ class Edit:
 
     @property
     def ref(self) -> Ref:
-        """The autoscaler, for events."""
+        """The autoscaler, for events; a PUT need not repeat its uid."""
         obj = self.request.obj or self.request.old
-        uid = str(review.metadata(obj).get("uid") or "")
+        uid = str(review.metadata(obj).get("uid") or review.metadata(self.request.old).get("uid") or "")
         kind, version = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "")
         return Ref(version, kind, self.request.namespace, self.request.name, uid)
 

@@ -16,6 +16,7 @@ WEBHOOK = 'admission webhook "autoscalers.guard.scalewarden.dev" denied the requ
 DENIED = "Scalewarden: KVCachePressure: the KV cache of the replicas that stay would overflow; the safe count is 4."
 HELD = "Scalewarden: Stabilizing: it has not been safe for long enough; the safe count is 4."
 ONE_A_MINUTE = {"scaleDown": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}
+KUBE_SYSTEM = "system:serviceaccount:kube-system"
 PAUSED_AT = "autoscaling.keda.sh/paused-replicas"
 
 
@@ -90,6 +91,9 @@ def test_a_looser_behavior_is_warned_about(fenced: Bench) -> None:
 
 def test_a_deletion_is_warned_about_and_never_refused(fenced: Bench) -> None:
     fenced.fence(nobody=9, autoscalers=9)
+    cleared = ("delete", "hpa", "llama", "--dry-run=server", "--as-group=system:masters")
+    assert "Warning" not in fenced.kubectl(*cleared, user=f"{KUBE_SYSTEM}:namespace-controller").said
+    assert "Warning" in fenced.kubectl(*cleared, user=f"{KUBE_SYSTEM.removesuffix('kube-system')}argocd:sync").said
     answer = fenced.kubectl("delete", "hpa", "llama")
     assert answer.done and "Warning: Scalewarden: without HorizontalPodAutoscaler/llama no autoscaler" in answer.said
     assert fenced.kubectl("get", "hpa", "llama").done is False
