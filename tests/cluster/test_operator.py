@@ -224,6 +224,27 @@ def _reasons(cluster: LocalCluster, namespace: str) -> set[str]:
     return {one["reason"] for one in cluster.list("events.events.k8s.io", namespace)}
 
 
+async def test_a_decrease_that_nobody_refused_is_found_and_told(
+    installed: LocalCluster, namespace: str, fleet: Fleet, start: Start
+) -> None:
+    """This cluster has the kinds and no policies, as where somebody has deleted the bindings."""
+    await asyncio.to_thread(installed.apply, op.described(namespace))
+    await asyncio.to_thread(start)
+    await until("it is judged", Judged(installed, namespace))
+    await asyncio.to_thread(installed.kubectl, "scale", "deployment/chat", "-n", namespace, "--replicas=2")
+
+    def told() -> list[dict[str, Any]]:
+        events = installed.list("events.events.k8s.io", namespace)
+        return [one for one in events if one["reason"] == "GuardBypassed"]
+
+    await until("it is told", lambda: len(told()) == 2)
+    assert {one["regarding"]["kind"] for one in told()} == {"InferenceDeployment", "Deployment"}
+    note = told()[0]["note"]
+    assert note.startswith("deployments/chat 4→2 passed below the floor of 4 (KVCachePressure: "), note
+    assert ", written by kubectl (scale). " in note, note
+    assert "The 2 that stay are predicted at KV-cache usage" in note, note
+
+
 async def test_keda_that_comes_later_is_picked_up(installed: LocalCluster, namespace: str, start: Start) -> None:
     await asyncio.to_thread(installed.apply, [op.deployment(namespace, 1), op.described(namespace)])
     await asyncio.to_thread(start)

@@ -58,6 +58,11 @@ TOLD: Mapping[EventReason, Told] = {
     EventReason.GUARD_DEGRADED: Told(
         _SERVICE, "its own spec is edited so that less is refused, warned about or told, or for a shorter time"
     ),
+    EventReason.GUARD_BYPASSED: Told(
+        _TARGET,
+        "Enforce: the count fell below the floor for everybody since the last evaluation (also where the namespace is "
+        "not opted in), and again when it is known what became of it",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scalewarden.app.annotator import Annotator
+from scalewarden.app.bypasses import Bypasses
 from scalewarden.app.fences import Fences
 from scalewarden.app.judging import Judged
 from scalewarden.app.recorder import EventRecorder
@@ -40,13 +41,19 @@ class Publisher:
     max_mode: Mode
     fences: Fences
     annotator: Annotator
+    bypasses: Bypasses = field(init=False)
     _complaints: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bypasses = Bypasses(self.api, self.recorder, self.fences)
 
     async def publish(self, judged: Sequence[Judged], now: float) -> None:
         """Everything that changed. What the API server refuses is logged, and tried again at the next turn."""
         await self.fences.write(judged, now)
         for one in judged:
             await self._status(one, now)
+            await self.bypasses.look(one, _subjects(one), now)
+        self.bypasses.forget_all_but(judged)
         await self.annotator.write(judged)
         self.metrics.show((one.evaluation, self._floors(one)) for one in judged if one.evaluation)
         await self.recorder.flush()
@@ -54,6 +61,7 @@ class Publisher:
     def stand_by(self) -> None:
         """Say nothing of services: another operator does."""
         self.metrics.show(())
+        self.bypasses.forget_all_but(())
 
     async def _status(self, one: Judged, now: float) -> None:
         after = self._after(one, now)

@@ -39,6 +39,7 @@ class EventReason(StrEnum):
     BREAK_GLASS_USED = "BreakGlassUsed"
     BREAK_GLASS_EXPIRED = "BreakGlassExpired"
     GUARD_DEGRADED = "GuardDegraded"
+    GUARD_BYPASSED = "GuardBypassed"
 
 
 class Action(StrEnum):
@@ -75,6 +76,7 @@ MEANING: dict[EventReason, tuple[str, str]] = {
         "Warning",
         "The service is guarded less than before; the note names who changed what.",
     ),
+    EventReason.GUARD_BYPASSED: ("Warning", "A decrease below the floor passed; the note says what it does."),
 }
 """Type and meaning of each, for the reference page."""
 
