@@ -39,6 +39,11 @@ AUTOSCALER_IDENTITIES = (
 """Users whose requests count as an autoscaler's: the HPA controller's, the controller manager's, KEDA's."""
 
 
+IDLE = 100.0
+"""Seconds after which a connection without a request is closed, also one that never sent a whole one: the API server
+closes its own after 90 s, and a request must not meet a connection that we are closing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where to listen."""
@@ -158,7 +163,7 @@ async def run(settings: GuardSettings) -> None:
 @asynccontextmanager
 async def serving(app: web.Application, at: Address, tls: SSLContext | None = None) -> AsyncIterator[None]:
     """Serve an application while the block runs. Raises ClusterError where the address cannot be had."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=IDLE)
     await runner.setup()
     try:
         await web.TCPSite(runner, at.host, at.port, ssl_context=tls).start()

@@ -71,13 +71,14 @@ def read(body: object) -> Request | str:
 
 
 def replicas(obj: Object, subresource: str) -> int | None:
-    """The replica count an object asks for; None where there is no object or no number.
+    """The replica count an object asks for; None where there is no object, no spec or no number.
 
     A Scale leaves zero out when it is written as JSON; everywhere else a missing count means one.
     """
-    if not obj:
+    spec = obj.get("spec")
+    if not isinstance(spec, Mapping):
         return None
-    count = _mapping(obj.get("spec")).get("replicas", 0 if subresource == "scale" else 1)
+    count = spec.get("replicas", 0 if subresource == "scale" else 1)
     if count is None:
         return 1
     return count if isinstance(count, int) and not isinstance(count, bool) else None
