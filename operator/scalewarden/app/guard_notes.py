@@ -32,19 +32,40 @@ ACTIONS = {Outcome.UNSOUND: Action.JUDGE_AUTOSCALER, Outcome.WEAKENED: Action.CH
 Decisions = list[dict[str, Any]]
 
 
+Same = tuple[Outcome, Ref, tuple[Ref, ...], str]
+"""What repetitions of one answer have in common."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The newest of equal answers that are not told yet, and how many they are."""
+
+    record: Record
+    times: int = 1
+
+
 @dataclass(slots=True)
 class Notes:
-    """A bounded queue between answers and the API server; what does not fit is counted and dropped."""
+    """A bounded queue between answers and the API server, in which equal answers wait as one.
+
+    What does not fit is counted and dropped.
+    """
 
     api: KubeApi
     recorder: EventRecorder
     metrics: GuardMetrics
-    waiting: asyncio.Queue[Record] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    queue: asyncio.Queue[Same] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    waiting: dict[Same, Waiting] = field(default_factory=dict)
 
     def tell(self, record: Record) -> None:
         """Queue one answer; never waits."""
+        same = record.outcome, record.service, record.about, record.key
+        if same in self.waiting:
+            self.waiting[same] = Waiting(record, self.waiting[same].times + 1)
+            return
         try:
-            self.waiting.put_nowait(record)
+            self.queue.put_nowait(same)
+            self.waiting[same] = Waiting(record)
         except asyncio.QueueFull:
             self.metrics.drop()
 
@@ -58,29 +79,31 @@ class Notes:
                 flushed = time.monotonic()
 
     async def _tell_next(self) -> None:
-        """The next record, if one comes within FLUSH seconds."""
+        """The next answer, if one comes within FLUSH seconds."""
         try:
             async with asyncio.timeout(FLUSH):
-                record = await self.waiting.get()
+                same = await self.queue.get()
         except TimeoutError:
             return
         try:
-            await self._tell(record)
+            await self._tell(self.waiting.pop(same))
         finally:
-            self.waiting.task_done()
+            self.queue.task_done()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until everything queued is told, for at most so long."""
+        """Wait until everything queued is told and every repetition counted, for at most so long."""
         try:
             async with asyncio.timeout(seconds):
-                await self.waiting.join()
+                await self.queue.join()
+                await self.recorder.flush(last=True)
         except TimeoutError:
-            log.warning("%d answers were given but not told before the end", self.waiting.qsize())
+            log.warning("%d answers were given but not told before the end", self.queue.qsize())
 
-    async def _tell(self, record: Record) -> None:
-        log.info("%s %s", record.outcome, record.note)
+    async def _tell(self, one: Waiting) -> None:
+        record = one.record
+        log.info("%s %s%s", record.outcome, record.note, f" ({one.times} times)" if one.times > 1 else "")
         for notice in notices(record):
-            await self.recorder.tell(notice)
+            await self.recorder.tell(notice, one.times)
         if record.decision is None:
             return
         try:

@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.backfill import Backfill
@@ -39,6 +40,8 @@ COLLECTIONS = (50_000, 20, 50)
 """How rarely cycles are looked for: windows of samples are many small objects that have none, and with the defaults
 half of the time that a large answer of Prometheus takes went into looking."""
 
+LAST_WORDS = 5.0
+"""Seconds for writing counted events at the end."""
 LATE = 60.0
 """Seconds that a turn of the loop may be late, at least, before the operator counts as stuck."""
 
@@ -130,9 +133,15 @@ class Operator:
         if self._backfill is not None and self._past is not None:
             await self._backfill.close()
             self._past.close()
-        await self._recorder.flush()
+        await self._tell_the_rest()
         await self._leadership.release()
         log.info("stopped")
+
+    async def _tell_the_rest(self) -> None:
+        """Repetitions that were only counted; an API server that is away must not keep us from ending."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._recorder.flush(last=True)
 
     async def publish(self, judged: Sequence[Judged], now: float) -> None:
         """Only the leader writes; a standby judges too, so that it can take over with a full history."""

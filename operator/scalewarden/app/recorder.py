@@ -30,13 +30,14 @@ REFILL = 60.0
 """… and the seconds in which one more becomes possible."""
 FORGET = 3600.0
 MOST_NAME = 200
+TRIES = 5
+"""Several guards count in one series: each adds to what it reads, and reads again where another one was faster."""
 
 
 @dataclass(slots=True)
 class _Series:
-    """How often one thing was told, and when; times are monotonic seconds. unwritten: repetitions not written yet."""
+    """When one thing was last written (monotonic seconds), and the repetitions since, which are not written yet."""
 
-    count: int
     written: float
     unwritten: int = 0
 
@@ -65,18 +66,19 @@ class EventRecorder:
     _buckets: dict[Ref, _Bucket] = field(default_factory=dict)
     _reminded: dict[str, float] = field(default_factory=dict)
     _notices: dict[str, Notice] = field(default_factory=dict)
+    _forgot: float = 0.0
 
-    async def tell(self, notice: Notice) -> None:
-        """Tell it now, or count it into its series."""
+    async def tell(self, notice: Notice, times: int = 1) -> None:
+        """Tell it now, or count it into its series; times: how often it happened."""
         name = event_name(notice)
         now = self.clock()
         self._forget(now)
-        self._reminded[name] = now
         series = self._series.get(name)
         if series is None:
-            await self._begin(name, notice, now)
+            await self._begin(name, notice, now, times)
             return
-        series.unwritten += 1
+        self._reminded[name] = now
+        series.unwritten += times
         if now - series.written >= QUIET:
             await self._go_on(name, notice, series, now)
 
@@ -85,56 +87,69 @@ class EventRecorder:
         name = event_name(notice)
         now = self.clock()
         if now - self._reminded.setdefault(name, now) >= HEARTBEAT:
+            self._reminded[name] = now
             await self.tell(notice)
 
-    async def flush(self) -> None:
-        """Write the repetitions that were only counted so far; call it every few seconds, and at the end."""
+    async def flush(self, *, last: bool = False) -> None:
+        """Write the repetitions that were only counted so far; call it every few seconds, and as the last at the end,
+        when all of them are written."""
         now = self.clock()
         for name, series in list(self._series.items()):
-            if series.unwritten and now - series.written >= QUIET:
+            if series.unwritten and (last or now - series.written >= QUIET):
                 await self._go_on(name, self._notices[name], series, now)
 
-    async def _begin(self, name: str, notice: Notice, now: float) -> None:
+    async def _begin(self, name: str, notice: Notice, now: float, times: int) -> None:
         if not self._may_tell(notice.regarding, now):
-            self.suppressed += 1
+            self.suppressed += times
             return
-        self._series[name], self._notices[name] = _Series(1, now), notice
+        self._reminded[name] = now
+        self._series[name], self._notices[name] = _Series(now, times - 1), notice
         try:
             await self.api.create(EVENTS, event(name, notice, self.component), manager=self.component)
         except ApiError as error:
-            if error.conflict:
-                await self._join(name, notice, now)
+            if error.conflict:  # someone told it before us, or we before a restart
+                self._series[name] = series = _Series(now, times)
+                await self._go_on(name, notice, series, now)
             else:
-                self._give_up(name, notice, error)
-
-    async def _join(self, name: str, notice: Notice, now: float) -> None:
-        """Someone told it before us, or we before a restart: go on counting from there."""
-        try:
-            found = await self.api.find(EVENTS, notice.regarding.namespace, name)
-        except ApiError as error:
-            self._give_up(name, notice, error)
-            return
-        told = ((found or {}).get("series") or {}).get("count", 1)
-        self._series[name] = series = _Series(told, now, unwritten=1)
-        await self._go_on(name, notice, series, now)
+                self._series[name].unwritten = times
+                self._fail(name, notice, error)
 
     async def _go_on(self, name: str, notice: Notice, series: _Series, now: float) -> None:
-        series.count, series.unwritten, series.written = series.count + series.unwritten, 0, now
-        patch = {"series": {"count": series.count, "lastObservedTime": _micro_time()}}
+        """Add what was counted; what still meets a conflict in the end waits for the next time."""
+        series.written = now
+        try:
+            for _ in range(TRIES):
+                if await self._add(name, notice, series, now):
+                    return
+        except ApiError as error:
+            self._fail(name, notice, error)
+
+    async def _add(self, name: str, notice: Notice, series: _Series, now: float) -> bool:
+        """False where another one wrote in between."""
+        found = await self.api.find(EVENTS, notice.regarding.namespace, name)
+        if found is None:  # it has expired
+            del self._series[name]
+            await self._begin(name, notice, now, series.unwritten)
+            return True
+        added = series.unwritten
+        count = (found.get("series") or {}).get("count", 1) + added
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        patch = {"metadata": version, "series": {"count": count, "lastObservedTime": _micro_time()}}
         try:
             await self.api.merge(EVENTS, notice.regarding.namespace, name, patch, manager=self.component)
         except ApiError as error:
-            if error.not_found:
-                del self._series[name]
-                await self._begin(name, notice, now)
-            else:
-                self._give_up(name, notice, error)
+            if error.conflict:
+                return False
+            raise
+        series.unwritten -= added
+        return True
 
-    def _give_up(self, name: str, notice: Notice, error: ApiError) -> None:
-        self._series.pop(name, None)
-        log.warning(
-            "event %s on %s %s not told: %s", notice.reason, notice.regarding.kind, notice.regarding.name, error
-        )
+    def _fail(self, name: str, notice: Notice, error: ApiError) -> None:
+        """What the API server refuses is given up; while it is away the count is kept for when it is back."""
+        if 0 < error.status < 500:
+            self._series.pop(name, None)
+        about = notice.regarding
+        log.warning("event %s on %s %s not told: %s", notice.reason, about.kind, about.name, error)
 
     def _may_tell(self, regarding: Ref, now: float) -> bool:
         bucket = self._buckets.setdefault(regarding, _Bucket(BURST, now))
@@ -147,9 +162,13 @@ class EventRecorder:
 
     def _forget(self, now: float) -> None:
         """Drop what the API server has forgotten too, so that memory does not grow with what ever happened."""
+        if now - self._forgot < QUIET:
+            return
+        self._forgot = now
         for name in [name for name, one in self._series.items() if now - one.written > FORGET]:
             del self._series[name]
-            self._notices.pop(name, None)
+        for name in self._notices.keys() - self._series.keys():
+            del self._notices[name]
         for name in [name for name, at in self._reminded.items() if now - at > FORGET]:
             del self._reminded[name]
         for ref in [ref for ref, bucket in self._buckets.items() if now - bucket.at > FORGET]:

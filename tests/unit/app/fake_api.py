@@ -52,11 +52,18 @@ class FakeApi:
             raise ApiError("the object has been modified", status=409)
         return self._keep("replace", resource, obj)
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Object, *, manager: str) -> Object:
+    async def merge(
+        self, resource: Resource, namespace: str, name: str, patch: Object, *, manager: str, subresource: str = ""
+    ) -> Object:
         self._may("merge")
         held = self.objects.get((resource.plural, namespace, name))
         if held is None:
             raise ApiError("not found", status=404)
+        if (
+            patch.get("metadata", {}).get("resourceVersion", held["metadata"]["resourceVersion"])
+            != (held["metadata"]["resourceVersion"])
+        ):
+            raise ApiError("the object has been modified", status=409)
         return self._keep("merge", resource, _merged(held, patch), patch)
 
     async def apply(

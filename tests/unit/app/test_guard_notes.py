@@ -71,8 +71,8 @@ async def test_what_does_not_fit_is_dropped_and_counted() -> None:
     metrics = GuardMetrics()
     api: KubeApi = object.__new__(KubeApi)  # nothing is sent
     notes = Notes(api, EventRecorder(api, "scalewarden-guard"), metrics)
-    for _ in range(notes.waiting.maxsize + 3):
-        notes.tell(record())
-    assert notes.waiting.full()
+    for number in range(notes.queue.maxsize + 3):
+        notes.tell(record(f"user-{number}"))
+    assert notes.queue.full()
     assert "scalewarden_records_dropped_total 3.0" in metrics.page({}, 0).decode()
     await notes.drain(0.01)
