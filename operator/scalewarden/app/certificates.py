@@ -55,6 +55,8 @@ def _following(material: Material, names: Sequence[str], now: datetime) -> Mater
     newest, leaf = authorities[0], x509.load_pem_x509_certificate(material.cert)
     authority = Authority(newest, _key(material.ca_key))
     if newest.not_valid_after_utc - now <= CA_RENEW:
+        if leaf.not_valid_after_utc <= now:  # nobody trusts it any more: no step in between keeps anything
+            return _new(names, now)
         fresh = Authority.new(now)
         return Material(fresh.pem + material.bundle, fresh.key_pem, material.cert, material.key)
     if _is_due(leaf, newest, names, now):

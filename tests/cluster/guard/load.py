@@ -21,6 +21,13 @@ WEBHOOK, POLICY = 'admission webhook "guard.scalewarden.dev"', "ValidatingAdmiss
 AT_ONCE = 8
 
 
+def wait_until_known(bench: Bench) -> None:
+    """Until the guard answers for the policy."""
+    bench.cluster.wait_for(
+        lambda: WEBHOOK in bench.scale(0, "--dry-run=server").said, "the guard to know the service", 20
+    )
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request: the count asked for, the HTTP status (200 where it was done, 0: no answer), and what was said."""
@@ -98,6 +105,12 @@ class Load:
     def answered(self, by: str) -> int:
         """How many decreases were answered so, up to now."""
         return sum(1 for one in list(self.asked) if one.to == self.down and one.by == by)
+
+    def wait_for(self, by: str, more: int = 5, seconds: float = 20) -> None:
+        """Until so many more decreases were answered by this."""
+        before = self.answered(by)
+        found = self.bench.cluster.wait_for
+        found(lambda: self.answered(by) >= before + more, f"{more} answers by {by}", seconds)
 
     def judge(self) -> Counter[str]:
         """How decreases were answered. Fails where one passed, or an increase was refused."""

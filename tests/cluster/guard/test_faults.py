@@ -11,17 +11,10 @@ from typing import Any
 import pytest
 
 from tests.cluster.guard.bench import Bench, Guard
-from tests.cluster.guard.load import WEBHOOK, Load, ask_all
+from tests.cluster.guard.load import WEBHOOK, Load, ask_all, wait_until_known
 from tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
-
-
-def wait_until_known(bench: Bench) -> None:
-    """Until the guard answers for the policy."""
-    bench.cluster.wait_for(
-        lambda: WEBHOOK in bench.scale(0, "--dry-run=server").said, "the guard to know the service", 20
-    )
 
 
 @pytest.fixture
@@ -43,21 +36,15 @@ def guard(start_guard: Callable[..., Guard], fenced: Bench) -> Iterator[Guard]:
         started.stop()
 
 
-def wait_for(load: Load, by: str, more: int = 5, seconds: float = 20) -> None:
-    """Until so many more decreases were answered by this."""
-    before = load.answered(by)
-    load.bench.cluster.wait_for(lambda: load.answered(by) >= before + more, f"{more} answers by {by}", seconds)
-
-
 def test_killed_with_requests_under_way_the_policies_answer_and_a_new_one_takes_over(
     fenced: Bench, guard: Guard, start_guard: Callable[..., Guard]
 ) -> None:
     with Load(fenced) as load:
-        wait_for(load, "webhook")
+        load.wait_for("webhook")
         guard.kill()
-        wait_for(load, "policy", 20)
+        load.wait_for("policy", 20)
         second = start_guard()
-        wait_for(load, "webhook")
+        load.wait_for("webhook")
     assert set(load.judge()) == {"webhook", "policy"}
     assert fenced.replicas() == 4
     assert second.stop() == 0
@@ -65,10 +52,10 @@ def test_killed_with_requests_under_way_the_policies_answer_and_a_new_one_takes_
 
 def test_one_that_hangs_costs_a_decrease_two_seconds_and_an_increase_nothing(fenced: Bench, guard: Guard) -> None:
     with Load(fenced) as load:
-        wait_for(load, "webhook")
+        load.wait_for("webhook")
         with stopped(guard):
-            wait_for(load, "policy", 8, 30)
-        wait_for(load, "webhook")
+            load.wait_for("policy", 8, 30)
+        load.wait_for("webhook")
     load.judge()
     waited = [one.seconds for one in load.asked if one.by == "policy"]
     assert max(waited) < 2 + 3, "the API server gives up after 2 s; the rest is this machine"
@@ -138,9 +125,9 @@ def test_an_api_server_that_restarts_under_load_lets_nothing_through(
     fenced: Bench, guard: Guard, installed: LocalCluster
 ) -> None:
     with Load(fenced) as load:
-        wait_for(load, "webhook")
+        load.wait_for("webhook")
         installed.restart("apiserver")
-        wait_for(load, "webhook", 5, 60)
+        load.wait_for("webhook", 5, 60)
     answers = load.judge()
     assert answers["away"] > 0, "it was away"
     assert fenced.replicas() == 4
