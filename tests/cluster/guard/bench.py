@@ -50,17 +50,17 @@ class Bench:
     namespace: str
 
     @classmethod
-    def make(cls, cluster: LocalCluster) -> "Bench":
-        """Everything in place, nothing fenced."""
+    def make(cls, cluster: LocalCluster, *, described: bool = True) -> "Bench":
+        """Everything in place, nothing fenced. Not described: the Deployment alone, in a namespace like any other."""
         bench = cls(cluster, f"serving-{uuid.uuid4().hex[:6]}")
-        labels = {"scalewarden.dev/guard": "enabled"}
+        labels = {"scalewarden.dev/guard": "enabled"} if described else {}
         cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace, "labels": labels}}
         )
         cluster.wait_for(
             lambda: cluster.get("serviceaccount", "default", bench.namespace), "the namespace's service account", 30
         )
-        cluster.apply([workload("Deployment", "llama", 4, bench.namespace), bench.service()])
+        cluster.apply([workload("Deployment", "llama", 4, bench.namespace), *([bench.service()] if described else [])])
         return bench
 
     @property
