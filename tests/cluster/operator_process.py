@@ -42,6 +42,11 @@ class OperatorProcess:
         self._process.wait()
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """Everything it wrote."""
         return self.log_file.read_text()

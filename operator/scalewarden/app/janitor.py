@@ -49,8 +49,9 @@ class Janitor:
             await asyncio.sleep(self.every)
 
     async def sweep(self) -> None:
-        """Look at every namespace's fence once."""
+        """Look at every namespace's fence once, and whether the operator still stands behind its statuses."""
         silent = self.world.operator_silent_for() > self.silent_after
+        self.world.state.operator_silent = silent
         for namespace, fence in list(self.world.state.fences.items()):
             owners, ceiling = self._owners(namespace, fence), self.world.state.max_mode
             changes = swept(fence, owners, self.clock(), silent=silent, ceiling=ceiling)

@@ -65,6 +65,7 @@ def read(request: Request, state: GuardState, now: float) -> Edit | None:
     guarded = scaled and state.service_scaled_by(request.namespace, scaled.target_kind, scaled.target_name)
     if not guarded:
         return None
+    guarded = guarded.unjudged if state.operator_silent else guarded
     return Edit(request, before if _same_target(before, after) else None, after, guarded, state, now)
 
 

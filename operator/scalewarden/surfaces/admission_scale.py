@@ -49,6 +49,7 @@ def answer(request: Request, state: GuardState, now: float) -> tuple[Response, t
     intent, guarded = intent_of(request, state), _guarded(request, state)
     if intent is None or guarded is None or not intent.is_decrease:
         return review.allowed(request.uid), ()
+    guarded = guarded.unjudged if state.operator_silent else guarded
     ruling = rule(intent, guarded, entry_of(guarded, state), state.max_mode, now)
     if ruling is None:
         return review.allowed(request.uid, note="the service has not been judged lately"), ()

@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scalewarden.model.autoscaler import Autoscaler
@@ -56,9 +56,14 @@ class Guarded:
         return f"{self.ref.namespace}/{self.ref.name}"
 
     def safe_count(self, now: float) -> int | None:
-        """The safe count while the status is fresh."""
-        fresh = self.evaluated_at is not None and now - self.evaluated_at <= STATUS_FRESH
+        """The safe count while the status is fresh; one of a future that far off is of a clock gone wrong."""
+        fresh = self.evaluated_at is not None and abs(now - self.evaluated_at) <= STATUS_FRESH
         return self.safe_replicas if fresh else None
+
+    @property
+    def unjudged(self) -> "Guarded":
+        """As it is when nobody stands behind its status any more."""
+        return replace(self, safe_replicas=None, denied_below=None, judged_replicas=None)
 
     def glass_broken(self, now: float) -> bool:
         """True while a recorded break-glass is in force."""
@@ -108,12 +113,14 @@ class GuardState:
     """Everything an answer may rest on; filled by watches, read by every review.
 
     described: InferenceDeployments by (namespace, name); claims: by (namespace, fence key of the target), oldest first.
-    fences: by namespace. readers: how to read an autoscaler, by kind.
+    fences: by namespace. readers: how to read an autoscaler, by kind. operator_silent: for so long that its fences are
+    released; its statuses are not spoken for either, then.
     """
 
     autoscaler_identities: frozenset[str]
     readers: Mapping[str, Reader]
     max_mode: Mode = Mode.ENFORCE
+    operator_silent: bool = False
     described: dict[Named, Guarded] = field(default_factory=dict)
     claims: dict[Named, list[Guarded]] = field(default_factory=dict)
     fences: dict[str, ScaleFence] = field(default_factory=dict)

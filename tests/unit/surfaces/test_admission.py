@@ -258,6 +258,25 @@ def test_a_status_that_is_too_old_does_not_hold_what_was_added() -> None:
     assert response["allowed"] is True and records == ()
 
 
+@pytest.mark.parametrize("ago", [-STATUS_FRESH - 1, STATUS_FRESH + 1])
+def test_a_status_of_a_clock_that_is_far_off_says_nothing(ago: float) -> None:
+    response, records = ask(scale(4, 1, HPA), state(guarded(evaluated_at=NOW - ago)))
+    assert response["allowed"] and not records
+    assert ask(scale(4, 1, HPA), state(guarded(evaluated_at=NOW - ago / 2)))[1]
+
+
+def test_of_a_silent_operator_only_the_fence_is_left() -> None:
+    known = state(guarded(judged_replicas=4))
+    assert ask(scale(6, 5, HPA), known)[0]["allowed"] is False, "it was just added"
+    known.operator_silent = True
+    response, records = ask(scale(6, 1, HPA), known)
+    assert response["allowed"] and "warnings" not in response and not records
+    fenced = state(guarded(judged_replicas=4), entry())
+    fenced.operator_silent = True
+    assert ask(scale(6, 2), fenced)[0]["allowed"] is False, "until the janitor has removed it"
+    assert ask(scale(6, 5, HPA), fenced)[0]["allowed"]
+
+
 def test_trim_is_for_autoscalers_only() -> None:
     policy = Policy(autoscaler_scale_down=AutoscalerScaleDown.TRIM)
     assert refusal(ask(scale(4, 2), state(guarded(policy=policy), entry()))[0]) == DENIED
