@@ -1,0 +1,149 @@
+"""`scalewarden suggest NAME|PATH`: a sound HPA, or a KEDA ScaledObject, for what is there."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalewarden.cli.cluster import Cluster
+from scalewarden.cli.doctor import For, Prometheus
+from scalewarden.cli.evaluate import judged
+from scalewarden.cli.explain import Context, Namespace
+from scalewarden.cli.options import positive
+from scalewarden.cli.reading import Direct, reading
+from scalewarden.cli.what_if import looked
+from scalewarden.errors import BadInput
+from scalewarden.judgement.evaluate import Evaluation
+from scalewarden.judgement.evaluate import evaluate as judge
+from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.policy import Policy
+from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Engine
+from scalewarden.signals.engines import TABLES, custom
+from scalewarden.signals.engines.table import EngineTable
+from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.recording import load
+from scalewarden.sources.workload_files import ENDINGS, STDIN, read_objects
+from scalewarden.sources.workload_manifests import KINDS, Described, described
+from scalewarden.surfaces.suggest import Kind, Nothing, Suggestion
+from scalewarden.surfaces.suggest import suggest as suggestion_for
+from scalewarden.surfaces.suggest_hpa import hpa
+from scalewarden.surfaces.suggest_keda import scaled_object
+
+Subject = Annotated[
+    str,
+    typer.Argument(
+        help="Name of the InferenceDeployment; a file or folder of manifests, - for stdin; or a recording's folder.",
+        metavar="NAME|PATH",
+    ),
+]
+Keda = Annotated[bool, typer.Option("--keda", help="A KEDA ScaledObject instead of an HPA.")]
+Server = Annotated[str | None, typer.Option("--server-address", help="Prometheus as KEDA reaches it.", metavar="URL")]
+
+
+def suggest(
+    subject: Subject,
+    keda: Keda = False,
+    namespace: Namespace = None,
+    context: Context = None,
+    lasts: For = "60s",
+    direct: Direct = False,
+    prometheus: Prometheus = None,
+    server: Server = None,
+) -> None:
+    """Print a sound autoscaler for a service: the engine's metrics, targets as observed, slow removals.
+
+    YAML on stdout, above each number its source; what there is to do or to know on stderr. Nothing is written.
+    """
+    kind = Kind.SCALED_OBJECT if keda else Kind.HPA
+    if _is_path(subject):
+        services = list(_of_path(subject, namespace or "default", given=namespace is not None))
+    else:
+        services = [_of_cluster(subject, namespace, context, positive(lasts, "--for"), prometheus, direct=direct)]
+    documents = [text for one in services if (text := _written(one, kind, server))]
+    typer.echo("---\n".join(documents), nl=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What is known of one service; safe is the count that its load needs now, None where nobody looked."""
+
+    declared: InferenceDeployment
+    snapshot: Snapshot
+    policy: Policy
+    safe: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def judged(cls, declared: InferenceDeployment, found: Evaluation, notes: tuple[str, ...] = ()) -> "_Service":
+        """One that was looked at."""
+        return cls(declared, found.snapshot, declared.policy, found.verdict.safe_replicas, notes)
+
+    @property
+    def table(self) -> EngineTable | None:
+        """The series of its engine; None where the engine is not known."""
+        engine = self.snapshot.engine
+        return custom.table(self.declared.spec.signals.custom) if engine is Engine.CUSTOM else TABLES.get(engine)
+
+
+def _is_path(subject: str) -> bool:
+    return subject == STDIN or "/" in subject or subject.endswith(ENDINGS) or Path(subject).exists()
+
+
+def _of_path(path: str, namespace: str, *, given: bool) -> Iterator[_Service]:
+    """The service of a recording, or those of the workloads in manifests."""
+    if Path(path, "recording.yaml").is_file():
+        recording = load(Path(path))
+        yield _Service.judged(recording.declared, judged(recording))
+        return
+    found = list(described(read_objects(path), namespace))
+    if not found:
+        hint = f"give manifests of a {', '.join(KINDS)}, or a recording's folder"
+        raise BadInput("no workload is in it that an autoscaler could scale", where=path, hint=hint)
+    for one in found:
+        yield _Service(one.declared, one.snapshot, one.declared.policy, notes=tuple(_unsaid(one, given=given)))
+
+
+def _unsaid(one: Described, *, given: bool) -> Iterator[str]:
+    if one.made:
+        yield "describe it with an InferenceDeployment of this name, or scalewarden_safe_replicas has no value"
+    if one.unplaced and not given:
+        yield "its manifest names no namespace, so `default` is taken; -n names another"
+
+
+def _of_cluster(
+    name: str, namespace: str | None, context: str | None, span: float, prometheus: str | None, *, direct: bool
+) -> _Service:
+    """A live service, read for `span` s, or at once from a Prometheus."""
+    cluster = Cluster.connect(context)
+    found = cluster.inference_deployment(name, namespace or cluster.namespace)
+    options = PrometheusOptions(prometheus) if prometheus else None
+    snapshot, notes = asyncio.run(_looked(cluster, found, span, options, direct=direct))
+    return _Service.judged(found, judge(snapshot, found.policy), notes)
+
+
+async def _looked(
+    cluster: Cluster, found: InferenceDeployment, span: float, options: PrometheusOptions | None, *, direct: bool
+) -> tuple[Snapshot, tuple[str, ...]]:
+    async with reading(cluster, found, options, direct=direct) as (live, pages):
+        snapshot, notes = await looked(live, found, 0.0 if options else span)
+        return snapshot, ((pages.said,) if pages.said else ()) + notes
+
+
+def _written(service: _Service, kind: Kind, server: str | None) -> str:
+    """The object; empty, with the reason on stderr, where there is nothing to suggest."""
+    target, found = service.snapshot.target, _suggested(service, kind)
+    who = f"{target.kind}/{target.name}"
+    if isinstance(found, Nothing):
+        typer.echo(f"{who}: nothing to suggest: {found.why}", err=True)
+        return ""
+    for note in (*found.notes, *service.notes):
+        typer.echo(f"{who}: {note}", err=True)
+    return scaled_object(found, server) if kind is Kind.SCALED_OBJECT else hpa(found)
+
+
+def _suggested(service: _Service, kind: Kind) -> Suggestion | Nothing:
+    return suggestion_for(service.snapshot, service.table, kind, service.policy, service.safe)
