@@ -19,8 +19,8 @@ ELSEWHERE = ("dynamo_frontend_",)
 @dataclass(frozen=True, slots=True)
 class Followed:
     """A gauge of every pod: the series with the labels that it must carry (`only`), how the engines inside one pod are
-    combined, and labels (`copies`) that tell apart reports of one number. seen: it was read on a replica. others: its
-    names in other releases, with them."""
+    combined, and labels (`copies`) that tell apart reports of one number. seen: it was read on a replica, or is always
+    beside what was. others: its names in other releases, with them."""
 
     engine: Engine
     signal: SignalName
@@ -52,14 +52,15 @@ def follow(snapshot: Snapshot, table: EngineTable, signal: SignalName) -> Follow
         return None
     read = _read(snapshot, signal)
     found = list(_candidates(row, read))
-    best = next((one for one in found if one.name in read), next(iter(found), None))
+    beside = {one.name for series in row.spellings if series.name in read for one in series.most}
+    best = next((one for one in found if one.name in read or one.name in beside), next(iter(found), None))
     if best is None:
         return None
     others = tuple(
         f"{one.name}{f' ({one.versions})' if one.versions else ''}" for one in found if one.name != best.name
     )
     copies = tuple(sorted(table.copies | best.copies))
-    return Followed(table.engine, signal, best, row.fold, copies, best.name in read, others)
+    return Followed(table.engine, signal, best, row.fold, copies, best.name in read | beside, others)
 
 
 def _read(snapshot: Snapshot, signal: SignalName) -> set[str]:

@@ -247,6 +247,12 @@ def test_the_spelling_that_was_read_counts() -> None:
     )
 
 
+def test_a_series_that_is_always_beside_what_was_read() -> None:
+    pod = build.replica(kv=read(N.KV_USAGE, 0.3, "sglang:full_token_usage"))
+    metric = suggestion(build.snapshot([pod], engine=Engine.SGLANG)).metrics[0]
+    assert (metric.followed.name, metric.followed.seen) == ("sglang:token_usage", True)
+
+
 def test_older_names_are_told_where_nothing_was_read() -> None:
     said = " ".join(text(suggestion(unobserved()), Kind.HPA).replace("#", " ").split())
     assert "Name: as in vLLM 0.9.2 on, nothing was read yet; in other releases vllm:gpu_cache_usage_perc (up" in said
