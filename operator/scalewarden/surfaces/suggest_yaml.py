@@ -1,10 +1,12 @@
 """YAML with a comment on what is said of a number. The same tree gives the same bytes."""
 
-import json
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import yaml
 
 WIDTH = 112
 """Columns of a comment, so that a page can quote it indented."""
@@ -78,4 +80,6 @@ def _scalar(value: str | int) -> str:
         return str(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value) if "'" in value or not value.isprintable() else f"'{value}'"
+    if "'" in value or not value.isprintable():
+        return str(yaml.safe_dump(value, default_style='"', width=math.inf)).rstrip("\n")
+    return f"'{value}'"
