@@ -15,6 +15,7 @@ from tools.fleet.metrics_apis import MetricsApis
 
 SPEC = FleetSpec.kv_bound("chat", 2, port=18002, prewarm_seconds=60.0)
 EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
+CUSTOM = "/apis/custom.metrics.k8s.io/v1beta1"
 RESOURCE = "/apis/metrics.k8s.io/v1beta1"
 
 
@@ -31,7 +32,7 @@ class Client:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Client]:
+async def serving(safe: dict[str, int] | None = None) -> AsyncIterator[Client]:
     pods = [
         Pod("ns", f"chat-{n}", f"127.92.1.{n + 1}", labels={"scalewarden.dev/fleet": "chat", "app": "chat"})
         for n in range(2)
@@ -40,6 +41,7 @@ async def serving() -> AsyncIterator[Client]:
         Fleet(spec=SPEC, pods=StaticPods(pods), settle_seconds=0.0) as fleet,
         MetricsApis(fleet, service="fleet-metrics", namespace="demo") as apis,
     ):
+        apis.safe_replicas |= safe or {}
         await fleet.wait_for(2)
         trust = ssl.create_default_context(cadata=apis.ca_pem.decode())
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as session:
@@ -67,12 +69,32 @@ async def test_pod_metrics_carry_cpu_by_container() -> None:
     assert 900 <= int(container["usage"]["cpu"].removesuffix("m")) <= 1200
 
 
+async def test_engine_gauges_of_each_pod() -> None:
+    async with serving() as client:
+        kv = await client.get(f"{CUSTOM}/namespaces/ns/pods/*/vllm:kv_cache_usage_perc", labelSelector="app=chat")
+        await client.get(f"{CUSTOM}/namespaces/ns/pods/*/mood", status=404)
+    assert {one["describedObject"]["name"] for one in kv["items"]} == {"chat-0", "chat-1"}
+    assert all(700 <= int(one["value"].removesuffix("m")) <= 1000 for one in kv["items"])
+
+
+async def test_safe_counts_are_those_that_it_was_told() -> None:
+    async with serving({"chat": 3, "other": 5}) as client:
+        path = f"{EXTERNAL}/namespaces/ns/scalewarden_safe_replicas"
+        known = await client.get(path, labelSelector="inferencedeployment=chat")
+        unknown = await client.get(path, labelSelector="inferencedeployment=none")
+    assert [one["value"] for one in known["items"]] == ["3000m"] and unknown["items"] == []
+
+
 async def test_discovery_lists_what_can_be_asked() -> None:
     async with serving() as client:
         resources = await client.get(EXTERNAL)
         groups = await client.get("/apis")
-    assert [r["name"] for r in resources["resources"]] == ["dcgm_gpu_utilization", "vllm_kv_cache_usage"]
-    assert len(groups["groups"]) == 2
+    assert [r["name"] for r in resources["resources"]] == [
+        "dcgm_gpu_utilization",
+        "vllm_kv_cache_usage",
+        "scalewarden_safe_replicas",
+    ]
+    assert len(groups["groups"]) == 3
 
 
 async def test_manifests_name_the_service_the_certificate_is_for() -> None:
@@ -85,6 +107,7 @@ async def test_manifests_name_the_service_the_certificate_is_for() -> None:
     }
     assert [r["metadata"]["name"] for r in registrations] == [
         "v1beta1.metrics.k8s.io",
+        "v1beta1.custom.metrics.k8s.io",
         "v1beta1.external.metrics.k8s.io",
     ]
     assert all(r["spec"]["service"]["namespace"] == "demo" for r in registrations)

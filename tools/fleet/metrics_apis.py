@@ -1,8 +1,10 @@
 """The metrics APIs that real HorizontalPodAutoscalers read, answered from a simulated fleet.
 
-``metrics.k8s.io/v1beta1`` gives CPU and memory of each pod; ``external.metrics.k8s.io/v1beta1`` gives, over the pods
-that a selector names, ``dcgm_gpu_utilization`` (mean, percent) and ``vllm_kv_cache_usage`` (mean, 0 to 1). Both are
-served over TLS and registered through a Service of type ExternalName, which kube-apiserver follows to this host.
+``metrics.k8s.io/v1beta1`` gives CPU and memory of each pod; ``custom.metrics.k8s.io/v1beta1`` vLLM's gauges of each
+pod, as prometheus-adapter would; ``external.metrics.k8s.io/v1beta1`` gives, over the pods that a selector names,
+``dcgm_gpu_utilization`` (mean, percent) and ``vllm_kv_cache_usage`` (mean, 0 to 1), and the safe counts that it is
+told. All are served over TLS and registered through a Service of type ExternalName, which kube-apiserver follows to
+this host.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from tools.fleet.server import Fleet
 from tools.fleet.service import Service
 
 RESOURCE_GROUP = "metrics.k8s.io"
+CUSTOM_GROUP = "custom.metrics.k8s.io"
 EXTERNAL_GROUP = "external.metrics.k8s.io"
 MEMORY_BYTES = 12 << 30
 WINDOW = "10s"
@@ -47,6 +50,13 @@ EXTERNAL_METRICS: Mapping[str, Callable[[Service, Pod], float]] = {
     "vllm_kv_cache_usage": _kv_usage,
 }
 
+POD_METRICS: Mapping[str, Callable[[Service, Pod], float]] = {
+    "vllm:kv_cache_usage_perc": _kv_usage,
+    "vllm:num_requests_waiting": lambda service, pod: service.model.replicas[pod.name].gauges.waiting,
+    "vllm:num_requests_running": lambda service, pod: service.model.replicas[pod.name].gauges.running,
+}
+SAFE_REPLICAS = "scalewarden_safe_replicas"
+
 
 def quantity(value: float) -> str:
     """A Kubernetes quantity in thousandths."""
@@ -54,11 +64,15 @@ def quantity(value: float) -> str:
 
 
 class MetricsApis:
-    """An aggregated API server on 127.0.0.1; use it as ``async with``, then ``register``."""
+    """An aggregated API server on 127.0.0.1; use it as ``async with``, then ``register``.
+
+    safe_replicas: the safe count by InferenceDeployment, as the operator's own metrics would give it; may be changed.
+    """
 
     def __init__(
         self, fleet: Fleet, *, service: str = "fleet-metrics", namespace: str = "default", port: int = 0
     ) -> None:
+        self.safe_replicas: dict[str, int] = {}
         self._fleet = fleet
         self._service = service
         self._namespace = namespace
@@ -90,14 +104,14 @@ class MetricsApis:
         return self._authority.cert_pem.bytes()
 
     def manifests(self) -> list[dict[str, Any]]:
-        """The Service and the two APIServices that make kube-apiserver ask this server."""
+        """The Service and the three APIServices that make kube-apiserver ask this server."""
         service = {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": {"name": self._service, "namespace": self._namespace},
             "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": self._port}]},
         }
-        return [service, self._api_service(RESOURCE_GROUP), self._api_service(EXTERNAL_GROUP)]
+        return [service, *map(self._api_service, (RESOURCE_GROUP, CUSTOM_GROUP, EXTERNAL_GROUP))]
 
     def _api_service(self, group: str) -> dict[str, Any]:
         return {
@@ -131,6 +145,7 @@ class MetricsApis:
     def _app(self) -> web.Application:
         app = web.Application()
         root = f"/apis/{RESOURCE_GROUP}/{VERSION}"
+        custom = f"/apis/{CUSTOM_GROUP}/{VERSION}"
         external = f"/apis/{EXTERNAL_GROUP}/{VERSION}"
         app.add_routes(
             [
@@ -139,6 +154,8 @@ class MetricsApis:
                 web.get(f"{root}/namespaces/{{namespace}}/pods", self._pods),
                 web.get(f"{root}/namespaces/{{namespace}}/pods/{{name}}", self._pod),
                 web.get(f"{root}/nodes", _no_nodes),
+                web.get(f"{custom}/namespaces/{{namespace}}/pods/*/{{metric}}", self._custom),
+                web.get(f"{external}/namespaces/{{namespace}}/{SAFE_REPLICAS}", self._safe),
                 web.get(f"{external}/namespaces/{{namespace}}/{{metric}}", self._external),
             ]
         )
@@ -167,6 +184,22 @@ class MetricsApis:
                 return web.json_response(_pod_metrics(service, pod))
         return _not_found(f'pods "{name}" not found')
 
+    async def _custom(self, request: web.Request) -> web.Response:
+        metric = request.match_info["metric"]
+        read = POD_METRICS.get(metric)
+        if read is None:
+            return _not_found(f"no such metric: {metric}; there are {', '.join(POD_METRICS)}")
+        items = [_pod_value(metric, pod, read(service, pod)) for service, pod in self._readings(request)]
+        return _list("MetricValueList", f"{CUSTOM_GROUP}/{VERSION}", items)
+
+    async def _safe(self, request: web.Request) -> web.Response:
+        selector = request.query.get("labelSelector", "")
+        counts = (
+            count for name, count in self.safe_replicas.items() if matches(selector, {"inferencedeployment": name})
+        )
+        items = [_external_value(SAFE_REPLICAS, float(count)) for count in counts]
+        return _list("ExternalMetricValueList", f"{EXTERNAL_GROUP}/{VERSION}", items)
+
     async def _external(self, request: web.Request) -> web.Response:
         metric = request.match_info["metric"]
         read = EXTERNAL_METRICS.get(metric)
@@ -182,7 +215,10 @@ _RESOURCES = {
         resource("nodes", "NodeMetrics", ["get", "list"], namespaced=False),
         resource("pods", "PodMetrics", ["get", "list"]),
     ],
-    EXTERNAL_GROUP: [resource(metric, "ExternalMetricValueList", ["get"]) for metric in EXTERNAL_METRICS],
+    CUSTOM_GROUP: [resource(f"pods/{metric}", "MetricValueList", ["get"]) for metric in POD_METRICS],
+    EXTERNAL_GROUP: [
+        resource(metric, "ExternalMetricValueList", ["get"]) for metric in (*EXTERNAL_METRICS, SAFE_REPLICAS)
+    ],
 }
 
 
@@ -205,6 +241,11 @@ def _pod_metrics(service: Service, pod: Pod) -> dict[str, Any]:
         "window": WINDOW,
         "containers": [{"name": pod.container, "usage": usage}],
     }
+
+
+def _pod_value(metric: str, pod: Pod, value: float) -> dict[str, Any]:
+    described = {"kind": "Pod", "namespace": pod.namespace, "name": pod.name, "apiVersion": "/v1"}
+    return {"describedObject": described, "metricName": metric, "timestamp": _now(), "value": quantity(value)}
 
 
 def _external_value(metric: str, value: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from scalewarden.signals.engines import TABLES, custom
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.recording import load
-from scalewarden.sources.workload_files import ENDINGS, STDIN, read_objects
+from scalewarden.sources.workload_files import ENDINGS, STDIN, read_objects, there
 from scalewarden.sources.workload_manifests import KINDS, Described, described
 from scalewarden.surfaces.suggest import Kind, Nothing, Suggestion
 from scalewarden.surfaces.suggest import suggest as suggestion_for
@@ -90,12 +90,12 @@ class _Service:
 
 
 def _is_path(subject: str) -> bool:
-    return subject == STDIN or "/" in subject or subject.endswith(ENDINGS) or Path(subject).exists()
+    return subject == STDIN or "/" in subject or subject.endswith(ENDINGS) or there(subject)
 
 
 def _of_path(path: str, namespace: str, *, given: bool) -> Iterator[_Service]:
     """The service of a recording, or those of the workloads in manifests."""
-    if Path(path, "recording.yaml").is_file():
+    if there(path) and Path(path, "recording.yaml").is_file():
         recording = load(Path(path))
         yield _Service.judged(recording.declared, judged(recording))
         return

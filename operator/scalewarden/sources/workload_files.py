@@ -26,12 +26,27 @@ def read_objects(path: str) -> tuple[Object, ...]:
     Raises BadInput naming the file and line of what cannot be read.
     """
     if path == STDIN:
-        return tuple(_objects(sys.stdin.read(LARGEST + 1), "stdin"))
+        return tuple(_objects(_stdin(), "stdin"))
     root = Path(path)
-    if not root.exists():
+    if not there(path):
         raise BadInput("there is no such file or folder", where=path, hint="give a manifest, or a folder of them")
     files = [root] if root.is_file() else sorted(one for one in root.rglob("*") if one.suffix in ENDINGS)
     return tuple(obj for one in files for obj in _objects(_text(one), str(one)))
+
+
+def there(path: str) -> bool:
+    """True where there is such a file or folder; a name that no file may have is of none."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read(LARGEST + 1)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"cannot be read: {reason(error)}", where="stdin") from None
 
 
 def _text(path: Path) -> str:

@@ -35,6 +35,8 @@ SPARE = Threshold("spare", 2.0, Unit.REPLICAS, "least replicas, where as many ar
 GROWTH = Threshold("growth", 2.0, Unit.RATIO, "most replicas, over those that are there", "ours")
 POLLING = Threshold("polling", 15.0, Unit.SECONDS, "how often KEDA asks Prometheus", "an HPA asks every 15 s")
 
+MOST_REPLICAS = 2**31 - 1
+"""The API server takes no larger count."""
 LONGEST_STABILIZATION = 3600.0
 """Seconds; the API server takes no longer window."""
 LONGEST_PERIOD = 1800.0

@@ -139,6 +139,23 @@ def test_a_path_that_is_not_there(scalewarden: Command, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (2, "") and "there is no such file or folder" in ran.err
 
 
+@pytest.mark.parametrize("count", [-7, 10**400])
+def test_counts_that_no_cluster_has(scalewarden: Command, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    vast = workload("vllm/vllm-openai:v0.32.0")
+    vast["spec"]["replicas"] = count
+    reference = {"kind": "Deployment", "name": "x"}
+    spec = {"scaleTargetRef": reference, "minReplicas": count, "maxReplicas": count}
+    for others in ((), ({"kind": "HorizontalPodAutoscaler", "metadata": {"name": "there"}, "spec": spec},)):
+        piped(monkeypatch, vast, *others)
+        found = yaml.safe_load(scalewarden("suggest", "-").out)["spec"]
+        assert 1 <= found["minReplicas"] <= found["maxReplicas"] <= 2**31 - 1
+
+
+def test_a_name_that_no_file_may_have(scalewarden: Command) -> None:
+    ran = scalewarden("suggest", f"{'a' * 300}/x.yaml")
+    assert (ran.code, ran.out) == (2, "") and "there is no such file or folder" in ran.err
+
+
 def test_a_hostile_manifest_stays_inside_its_comment(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = {"kind": "Deployment", "name": "x"}
     evil = {"kind": "ScaledObject", "metadata": {"name": "a\nkind: Secret"}, "spec": {"scaleTargetRef": reference}}

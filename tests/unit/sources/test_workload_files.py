@@ -35,6 +35,12 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one["kind"] for one in read_objects("-")] == ["A"]
 
 
+def test_stdin_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: \xff"), encoding="utf-8"))
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_objects("-")
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no such file or folder"):
         read_objects(str(tmp_path / "none.yaml"))

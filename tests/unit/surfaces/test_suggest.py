@@ -299,6 +299,8 @@ def test_it_takes_the_place_of_its_like() -> None:
     ]
     assert suggestion(unobserved(autoscalers=there), Kind.SCALED_OBJECT).name == "by-keda"
     assert suggestion(unobserved(autoscalers=there[:1])).name == "llama-70b"
+    twice = suggestion(unobserved(autoscalers=[build.hpa(name="a"), build.hpa(name="b")]))
+    assert (twice.name, len(twice.notes)) == ("a", 1) and "HorizontalPodAutoscaler/b" in twice.notes[0]
 
 
 @pytest.mark.parametrize(
