@@ -93,6 +93,7 @@ def test_queries_of_keda_and_of_the_adapter_give_what_is_derived(running: tuple[
         wanted = pytest.approx(answer - added(fixture, metric), abs=ROUNDED.get(metric.followed.name, 1e-6))
         keda = PODS.sub(f'pod="{fixture.name}"', trigger["metadata"]["query"])
         for who, query in (("keda", keda), ("adapter", rule_query(rule, metric, fixture))):
+            assert fixture.name in {one["metric"]["pod"] for one in api.instant(rule["seriesQuery"], pages.start)}
             values = [float(one["value"][1]) for one in api.instant(query, pages.start)]
             compared += 1
             if values != [wanted]:

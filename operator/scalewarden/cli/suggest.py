@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.doctor import For, Prometheus
@@ -16,7 +17,7 @@ from scalewarden.cli.options import positive
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.cli.what_if import looked
 from scalewarden.errors import BadInput
-from scalewarden.judgement.evaluate import Evaluation
+from scalewarden.judgement.evaluate import Evaluation, judge_autoscaler
 from scalewarden.judgement.evaluate import evaluate as judge
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.policy import Policy
@@ -24,6 +25,7 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import TABLES, custom
 from scalewarden.signals.engines.table import EngineTable
+from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.recording import load
 from scalewarden.sources.workload_files import ENDINGS, STDIN, read_objects, there
@@ -140,9 +142,22 @@ def _written(service: _Service, kind: Kind, server: str | None) -> str:
     if isinstance(found, Nothing):
         typer.echo(f"{who}: nothing to suggest: {found.why}", err=True)
         return ""
+    text = scaled_object(found, server) if kind is Kind.SCALED_OBJECT else hpa(found)
+    if unsound := accused(text, service.snapshot):
+        typer.echo(f"{who}: nothing to suggest: {unsound}", err=True)
+        return ""
     for note in (*found.notes, *service.notes):
         typer.echo(f"{who}: {note}", err=True)
-    return scaled_object(found, server) if kind is Kind.SCALED_OBJECT else hpa(found)
+    return text
+
+
+def accused(text: str, snapshot: Snapshot) -> str:
+    """What our own rules find in what is about to be printed: a series of engine Custom may be anything. What another
+    autoscaler did before is not its fault."""
+    obj = yaml.safe_load(text)
+    judgement = judge_autoscaler(replace(snapshot, history=None), READERS[obj["kind"]](obj))
+    fired = (f"{one.rule} fires on what it would follow: {one.message}" for one in judgement.findings if one.fired)
+    return next(fired, "")
 
 
 def _suggested(service: _Service, kind: Kind) -> Suggestion | Nothing:

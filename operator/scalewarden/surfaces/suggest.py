@@ -106,9 +106,7 @@ def _no_inference(snapshot: Snapshot, table: EngineTable | None) -> str:
 def _no_series(snapshot: Snapshot, table: EngineTable) -> str:
     if snapshot.engine is Engine.CUSTOM:
         return "spec.signals.custom names no series for kv_usage, waiting or running that an autoscaler could follow"
-    if not table.rows:
-        return f"{table.silent}, so there is no number that follows its load: {table.switch}"
-    return f"{table.engine} shows no queue, batch or KV cache on the pods of this target"
+    return f"{table.silent}, so there is no number that follows its load: {table.switch}"
 
 
 def _metrics(snapshot: Snapshot, table: EngineTable) -> tuple[Metric, ...]:

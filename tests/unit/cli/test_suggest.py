@@ -7,15 +7,24 @@ from typing import Any
 import pytest
 import yaml
 
+from scalewarden.cli.suggest import accused
 from scalewarden.model.finding import Status
+from scalewarden.model.snapshot import History, ScaleUp
 from scalewarden.sources.recording import load
+from scalewarden.surfaces.suggest import Kind
+from tests import builders as build
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import Load, write
-from tests.unit.surfaces.suggested import judged
+from tests.unit.surfaces.suggested import judged, suggestion, text
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "examples" / "demo"
 SCREENS = Path(__file__).parent / "screens"
+HPA_ON_CPU = {
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "llama-70b"},
+    "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "llama-70b"}, "maxReplicas": 4},
+}
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "svc"}
 
 
@@ -73,14 +82,13 @@ def test_a_recording_is_followed_as_observed_and_found_sound(
 
 def test_the_maximum_is_never_under_what_the_load_needs(scalewarden: Command, tmp_path: Path) -> None:
     folder = recording(tmp_path / "r", Load(kv=lambda t: 0.9), replicas=3)
-    text = (folder / "recording.yaml").read_text().replace("maxReplicas: 5", "maxReplicas: 2")
-    (folder / "recording.yaml").write_text(text)
+    lower = (folder / "recording.yaml").read_text().replace("maxReplicas: 5", "maxReplicas: 2")
+    (folder / "recording.yaml").write_text(lower)
     assert yaml.safe_load(scalewarden("suggest", folder).out)["spec"]["maxReplicas"] == 3
 
 
-@pytest.mark.parametrize("name", ["light", "kv-pressured", "scaledown-moderate"])
-def test_a_real_service_on_cpus_gets_nothing_and_the_reason(scalewarden: Command, name: str) -> None:
-    ran = scalewarden("suggest", ROOT / "examples" / "recordings" / name)
+def test_a_real_service_on_cpus_gets_nothing_and_the_reason(scalewarden: Command) -> None:
+    ran = scalewarden("suggest", ROOT / "examples" / "recordings" / "light")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.startswith("Deployment/svc: nothing to suggest: vLLM runs on CPUs here")
 
@@ -124,6 +132,28 @@ def test_series_of_ones_own(scalewarden: Command, monkeypatch: pytest.MonkeyPatc
     piped(monkeypatch, workload("acme/house:1"), {**declared, "spec": spec})
     ran = scalewarden("suggest", "-")
     assert (ran.code, ran.out) == (0, "") and "spec.signals.custom names no series" in ran.err
+
+
+def test_a_series_of_ones_own_that_is_unsound(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = [{"signal": "kv_usage", "series": "DCGM_FI_PROF_GR_ENGINE_ACTIVE"}]
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}
+    spec = {"targetRef": target, "engine": "Custom", "signals": {"custom": busy}}
+    piped(
+        monkeypatch, workload("acme/house:1"), {"kind": "InferenceDeployment", "metadata": {"name": "x"}, "spec": spec}
+    )
+    ran = scalewarden("suggest", "-")
+    assert (ran.code, ran.out) == (0, "") and "nothing to suggest: ASC602 fires on what it would follow" in ran.err
+
+
+def test_what_another_autoscaler_did_is_not_held_against_it() -> None:
+    scaled = ScaleUp(at=build.AT - 400, from_=2, to=4, tokens_before=800.0, waiting_before=0.0)
+    history = History(since=build.AT - 3600, scale_up=scaled)
+    snapshot = build.snapshot(build.fleet(4, gen_tps=200), history=history)
+    printed = text(suggestion(snapshot), Kind.HPA)
+    findings = {finding.rule: finding for finding in judged(yaml.safe_load(printed), snapshot)}
+    assert findings["ASC605"].fired
+    assert accused(printed, snapshot) == ""
+    assert "ASC601" in accused(yaml.safe_dump(HPA_ON_CPU), snapshot)
 
 
 def test_manifests_without_a_workload(scalewarden: Command, tmp_path: Path) -> None:
