@@ -66,20 +66,21 @@ def _decrease(edit: Edit, top: Bound, entry: FenceEntry | None) -> Iterator[Rema
 
 
 def _record(edit: Edit, top: Bound, ruling: Ruling, intent: Intent) -> Record:
-    request, refused = edit.request, Outcome.REFUSED if ruling.verdict is Decision.DENY else Outcome.HELD
+    request, guarded = edit.request, edit.guarded
+    refused = Outcome.REFUSED if ruling.verdict is Decision.DENY else Outcome.HELD
     said = SAID.get(ruling.outcome, "refused")
     decision = DecisionStatus(
         time=rfc3339(edit.now),
         actor=request.user,
         path=request.path,
-        from_=intent.from_ if intent.is_decrease else None,
+        from_=guarded.judged_replicas if intent.is_decrease else None,
         to=top.count,
         verdict=ruling.verdict,
         reason=ruling.reason,
     )
     return Record(
         outcome=refused if ruling.outcome in REFUSED else ruling.outcome,
-        service=edit.guarded.ref,
+        service=guarded.ref,
         about=(edit.ref,),
         note=edit.note(f" {top.change}, {said}", ruling.text),
         key=f"{request.user} {top.change} {ruling.reason}",
@@ -87,6 +88,7 @@ def _record(edit: Edit, top: Bound, ruling: Ruling, intent: Intent) -> Record:
         verdict=ruling.verdict,
         reason=ruling.reason,
         decision=decision,
+        loud=guarded.policy.mode.capped(edit.state.max_mode) is not Mode.OBSERVE,
     )
 
 

@@ -1,5 +1,6 @@
 """Edits of autoscalers that lower their bounds: a maximum is a decrease in effect, a minimum is room below."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +101,9 @@ class TestMaximum:
         elsewhere = make(**{field: 2}, scaleTargetRef={"kind": "Deployment", "name": "another"})
         assert refusal(ask(edited(elsewhere, make(**{field: 2})), known)[0]) == DENIED
         assert ask(edited(None, make(**{field: 4})), known) == SILENT
+        (record,) = ask(edited(None, make(**{field: 2})), known)[1]
+        assert record.decision is not None
+        assert (record.decision.from_, record.decision.to) == (None, 2), "how many there are is not known"
 
     def test_what_silences_the_rules_does_not_silence_a_decrease(self) -> None:
         new = hpa_object(maxReplicas=2)
@@ -137,6 +141,8 @@ class TestMaximum:
         assert response == {"uid": "review-1", "allowed": True}
         assert record.outcome is Outcome.BREAK_GLASS and "maxReplicas 8→2, passed." in record.note
         assert ask(lowered("maxReplicas", 8, 4), fenced(policy=GLASS, judged_replicas=4)) == SILENT
+        quiet = replace(GLASS, mode=Mode.OBSERVE)
+        assert ask(lowered("maxReplicas", 8, 2), fenced(policy=quiet, judged_replicas=4))[1][0].loud is False
 
     def test_a_maximum_is_never_trimmed(self) -> None:
         trims = fenced(policy=Policy(autoscaler_scale_down=AutoscalerScaleDown.TRIM), judged_replicas=4)
