@@ -97,7 +97,8 @@ def hpa_object(**changes: Any) -> dict[str, Any]:
 
 def scaled_object(annotations: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
     """A ScaledObject on the Deployment from 2 to 8 replicas; annotations by the name after KEDA's prefix."""
-    query = {"query": "sum(vllm:num_requests_waiting)", "threshold": "2", "ignoreNullValues": "false"}
+    load = "sum(vllm:num_requests_waiting) + sum(vllm:num_requests_running)"
+    query = {"query": load, "threshold": "2", "ignoreNullValues": "false"}
     spec = {
         "scaleTargetRef": {"name": "llama"},
         "minReplicaCount": 2,
