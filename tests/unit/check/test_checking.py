@@ -115,6 +115,10 @@ MISTAKES = [
     ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("a declared service of any image", [deployment("registry.corp/models/server:1"), DECLARED, hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("its target is elsewhere", [hpa(CPU, BRAKE, name="vllm-llama")], {"ASC601": "note"}),
+    ("an engine that a shell starts", [deployment("python:3.12", args=["sh", "-c", "pip install vllm && vllm serve m --disable-log-stats"]), hpa(CPU, BRAKE)], {"ASC601": "error", "SIG002": "warning"}),
+    ("a TPU", [deployment("vllm/vllm-tpu:nightly", gpu=False).replace("cpu: 4", "google.com/tpu: 4"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("percent by Google's name", [deployment(), hpa(QUEUE.replace("vllm:num_requests_waiting", "prometheus.googleapis.com|vllm:gpu_cache_usage_perc|gauge").replace('"3"', '"80"'), BRAKE)], {"ASC607": "warning"}),
+    ("a Rollout", [deployment(kind="Rollout").replace("apps/v1", "argoproj.io/v1alpha1"), hpa(CPU, BRAKE, target="Rollout")], {"ASC601": "error"}),
     ("two GPUs by flag", [deployment(gpu=False, args=["--tensor-parallel-size", "2"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
 ]  # fmt: skip
 
@@ -130,6 +134,12 @@ SILENT = [
     ("embeddings by vLLM", [deployment(args=["--model", "BAAI/bge-m3"]), hpa(CPU)]),
     ("pooling by vLLM", [deployment(args=["--model", "corp/x", "--runner", "pooling"]), hpa(CPU)]),
     ("a router beside the engine", [deployment("ghcr.io/vllm-project/production-stack/router:v0.1", gpu=False), hpa(CPU)]),
+    ("a router by its command", [deployment("lmsysorg/sglang", gpu=False, args=["python3", "-m", "sglang_router.launch_router"]), hpa(CPU)]),
+    ("a load generator", [deployment("vllm/vllm-openai", gpu=False, args=["vllm", "bench", "serve"]), hpa(CPU)]),
+    ("a simulator", [deployment("ghcr.io/llm-d/llm-d-inference-sim:v0.9", gpu=False), hpa(CPU, BRAKE)]),
+    ("a chat page", [deployment("ghcr.io/open-webui/open-webui:main", gpu=False, name="open-webui"), hpa(CPU, name="open-webui")]),
+    ("a reranker", [deployment("nvcr.io/nim/nvidia/nv-rerankqa-mistral-4b-v3:1"), hpa(CPU)]),
+    ("a metric of Google's adapter", [deployment(), hpa(QUEUE.replace("vllm:num_requests_waiting", "prometheus.googleapis.com|vllm:num_requests_waiting|gauge"), BRAKE)]),
     ("a notebook with a GPU", [deployment("jupyter/tensorflow-notebook", more="ports: [{containerPort: 8888}]"), hpa(CPU)]),
     ("training on a GPU", [deployment("registry.corp/train:1"), hpa(CPU)]),
     ("a target elsewhere of which nothing speaks", [hpa(CPU, name="checkout")]),

@@ -33,7 +33,11 @@ _BESIDE = re.compile(
     r"|scheduler|frontend|playground|sidecar|litellm|envoy|nginx",
     re.IGNORECASE,
 )
-_CPU_WORDS = re.compile(r"--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b")
+_PROGRAM = 3
+"""Words of a command line that name what it starts: `python3 -m sglang_router.launch_router`, `vllm bench`."""
+_CPU_WORDS = re.compile(
+    r"inference-sim|--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b"
+)
 LLM_WORDS = re.compile(
     r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt-?llm|lmdeploy|\bllms?\b|llama|mistral|mixtral|qwen|deepseek"
     r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama",
@@ -76,7 +80,8 @@ def _without_gpu(engines: list[Object]) -> Serves:
 def _beside(container: Object) -> bool:
     """A router's image may have an engine's name in its path."""
     image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
-    return bool(_BESIDE.search(image)) or bool(_BESIDE.search(str(next(iter(container.get("command") or ()), ""))))
+    program = " ".join(command_line(container)[:_PROGRAM])
+    return bool(_BESIDE.search(image) or _BESIDE.search(program))
 
 
 def _silent(container: Object) -> bool:
