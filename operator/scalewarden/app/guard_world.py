@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -79,7 +79,7 @@ class GuardWorld:
         autoscalers = self.state.autoscalers
         return {
             INFERENCE_DEPLOYMENTS: self.state.drop_services,
-            SCALE_FENCES: self.state.fences.clear,
+            SCALE_FENCES: self._drop_fences,
             HPAS: partial(autoscalers.drop_all, HPAS.kind),
             SCALED_OBJECTS: partial(autoscalers.drop_all, SCALED_OBJECTS.kind),
             LEASES: lambda: None,
@@ -113,10 +113,20 @@ class GuardWorld:
         match news:
             case Listed(objects):
                 self._forgetters()[resource]()
+                self._forget_skipped(resource, objects)
                 for obj in objects:
                     self._store(resource, Put(obj))
             case Put() | Gone():
                 self._store(resource, news)
+
+    def _forget_skipped(self, resource: Resource, objects: Sequence[Object]) -> None:
+        """Those of this kind that are gone."""
+        there = {_called(resource, obj) for obj in objects}
+        self.skipped = {one for one in self.skipped if one in there or not one.startswith(f"{resource.kind} ")}
+
+    def _drop_fences(self) -> None:
+        self.state.fences.clear()
+        self.versions.clear()
 
     def _store(self, resource: Resource, change: Change) -> None:
         """One object that nobody can read is skipped, and told once: anyone may write one."""
@@ -169,6 +179,7 @@ class GuardWorld:
                 self._keep_fence(obj)
             case Gone(obj) if _named(obj)[1] == FENCE_NAME:
                 self.state.fences.pop(_named(obj)[0], None)
+                self.versions.pop(_named(obj)[0], None)
 
     def _keep_fence(self, obj: Object) -> None:
         namespace = _named(obj)[0]

@@ -64,7 +64,10 @@ class Janitor:
         return {name: described[namespace, name] for name in names if (namespace, name) in described}
 
     async def _write(self, namespace: str, changes: Mapping[str, Changes]) -> None:
-        patch = {"metadata": {"resourceVersion": self.world.versions[namespace]}, **changes}
+        version = self.world.versions.get(namespace)
+        if version is None:  # deleted while we were writing elsewhere
+            return
+        patch = {"metadata": {"resourceVersion": version}, **changes}
         try:
             await self.api.merge(SCALE_FENCES, namespace, FENCE_NAME, patch, manager=MANAGER)
         except ApiError as error:

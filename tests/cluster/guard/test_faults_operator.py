@@ -16,7 +16,7 @@ from tools.localcluster import LocalCluster
 pytestmark = pytest.mark.cluster
 
 SILENT_AFTER, SWEEP = 6.0, 5.0
-"""Seconds of silence after which fences are released here (100 in a real guard), and between two sweeps."""
+"""Seconds of silence that release fences here (100 in a real guard), and seconds between two looks of the janitor."""
 SLACK = 6.0
 
 Start = Callable[[], OperatorProcess]

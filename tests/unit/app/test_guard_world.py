@@ -262,3 +262,18 @@ def test_an_object_of_a_newer_schema_still_owns_its_fence() -> None:
     found = guarded_of(newer)
     assert (found.owner, found.target.key, found.policy) == ("serving/llama", "deployments/llama", Policy())
     assert guarded_of({**newer, "spec": {}}).owner == "serving/llama"
+
+
+def test_what_is_gone_leaves_nothing_behind(world: GuardWorld) -> None:
+    gone, stays = fence(), {**fence("8"), "metadata": {**fence("8")["metadata"], "namespace": "other"}}
+    hears(world, SCALE_FENCES, Listed((gone, stays)), Gone(gone))
+    assert world.versions == {"other": "8"}
+    hears(world, SCALE_FENCES, Listed(()))
+    assert world.versions == {}
+    broken = {"metadata": {"name": "broken", "namespace": "serving"}}
+    hears(world, HPAS, Listed((broken,)), Listed((broken,)))
+    assert world.skipped == {"HorizontalPodAutoscaler serving/broken"}
+    hears(world, INFERENCE_DEPLOYMENTS, Listed(()))
+    assert world.skipped, "another kind's list says nothing of it"
+    hears(world, HPAS, Listed(()))
+    assert world.skipped == set()
