@@ -1,10 +1,10 @@
 """`scalewarden suggest NAME|PATH`: a sound HPA, or a KEDA ScaledObject, for what is there."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -26,9 +26,10 @@ from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import TABLES, custom
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.sources.autoscalers import READERS
+from scalewarden.sources.manifests.files import ENDINGS, STDIN, collect
+from scalewarden.sources.manifests.serving import Serves
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.recording import load
-from scalewarden.sources.workload_files import ENDINGS, STDIN, read_objects, there
 from scalewarden.sources.workload_manifests import KINDS, Described, described
 from scalewarden.surfaces.suggest import Kind, Nothing, Suggestion
 from scalewarden.surfaces.suggest import suggest as suggestion_for
@@ -71,13 +72,15 @@ def suggest(
 
 @dataclass(frozen=True, slots=True)
 class _Service:
-    """What is known of one service; safe is the count that its load needs now, None where nobody looked."""
+    """What is known of one service. safe is the count that its load needs now, None where nobody looked; serves what
+    its manifest says that it is, None where it is described and running."""
 
     declared: InferenceDeployment
     snapshot: Snapshot
     policy: Policy
     safe: int | None = None
     notes: tuple[str, ...] = ()
+    serves: Serves | None = None
 
     @classmethod
     def judged(cls, declared: InferenceDeployment, found: Evaluation, notes: tuple[str, ...] = ()) -> "_Service":
@@ -101,17 +104,40 @@ def _of_path(path: str, namespace: str, *, given: bool) -> Iterator[_Service]:
         recording = load(Path(path))
         yield _Service.judged(recording.declared, judged(recording))
         return
-    found = list(described(read_objects(path), namespace))
+    found = list(described(_objects(path), namespace))
     if not found:
         hint = f"give manifests of a {', '.join(KINDS)}, or a recording's folder"
         raise BadInput("no workload is in it that an autoscaler could scale", where=path, hint=hint)
     for one in found:
-        yield _Service(one.declared, one.snapshot, one.declared.policy, notes=tuple(_unsaid(one, given=given)))
+        notes = tuple(_unsaid(one, given=given))
+        yield _Service(one.declared, one.snapshot, one.declared.policy, notes=notes, serves=one.serves)
+
+
+def _objects(path: str) -> Iterator[Mapping[str, Any]]:
+    """The objects in files, a folder or stdin, as `check` reads them. Raises BadInput for what is no YAML."""
+    if path != STDIN and not there(path):
+        raise BadInput("there is no such file or folder", where=path, hint="give a manifest, or a folder of them")
+    found = collect([path])
+    for error in found.errors[:1]:
+        raise BadInput(error.text, where=str(error.place))
+    for remark in found.remarks:
+        typer.echo(f"{remark.place}: {remark.text}", err=True)
+    return (one.value for one in found.manifests)
+
+
+def there(path: str) -> bool:
+    """True where there is such a file or folder; a name that no file may have is of none."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def _unsaid(one: Described, *, given: bool) -> Iterator[str]:
     if one.made:
         yield "describe it with an InferenceDeployment of this name, or scalewarden_safe_replicas has no value"
+    if one.serves is Serves.MAYBE_GPU:
+        yield "its manifest asks for no GPU; it is taken to run on one, as its engine is built for"
     if one.unplaced and not given:
         yield "its manifest names no namespace, so `default` is taken; -n names another"
 
@@ -161,4 +187,8 @@ def accused(text: str, snapshot: Snapshot) -> str:
 
 
 def _suggested(service: _Service, kind: Kind) -> Suggestion | Nothing:
-    return suggestion_for(service.snapshot, service.table, kind, service.policy, service.safe)
+    """An engine alone is no language model: embeddings run on the same ones, and routers stand beside them."""
+    if service.serves is Serves.OTHER and service.snapshot.engine is not Engine.CUSTOM:
+        return Nothing("it is no LLM inference: its pods start no engine, or one for embeddings, speech or pictures")
+    on_gpus = True if service.serves is Serves.MAYBE_GPU else None
+    return suggestion_for(service.snapshot, service.table, kind, service.policy, service.safe, on_gpus=on_gpus)

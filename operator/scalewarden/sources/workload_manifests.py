@@ -8,7 +8,8 @@ from scalewarden.errors import BadObject
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.sources.assemble import Facts, assemble
-from scalewarden.sources.objects import autoscalers_for, target_of
+from scalewarden.sources.manifests.serving import Serves, serves
+from scalewarden.sources.objects import autoscalers_for, pod_template_of, target_of
 from scalewarden.sources.tree import child
 
 Object = Mapping[str, Any]
@@ -24,12 +25,14 @@ KINDS = {
 @dataclass(frozen=True, slots=True)
 class Described:
     """A workload's service: its InferenceDeployment (`made` up from the target where the manifests hold none) and the
-    snapshot, at the instant 0, in which no replica was looked at. unplaced: the workload names no namespace."""
+    snapshot, at the instant 0, in which no replica was looked at. unplaced: the workload names no namespace. serves:
+    what its pod template serves, as `check` reads it."""
 
     declared: InferenceDeployment
     snapshot: Snapshot
     made: bool
     unplaced: bool
+    serves: Serves
 
 
 def described(objects: Iterable[Object], namespace: str) -> Iterator[Described]:
@@ -59,7 +62,8 @@ def _described(
         services=[one for one in neighbors if one.get("kind") == "Service"],
     )
     unplaced = not child(workload, "metadata").get("namespace")
-    return Described(declared, assemble(declared, facts, at=0.0), made=own is None, unplaced=unplaced)
+    said = serves(pod_template_of(workload))
+    return Described(declared, assemble(declared, facts, at=0.0), made=own is None, unplaced=unplaced, serves=said)
 
 
 def _serves(service: InferenceDeployment, kind: str, name: str, namespace: str) -> bool:

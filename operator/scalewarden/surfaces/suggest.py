@@ -61,11 +61,17 @@ class Nothing:
 
 
 def suggest(
-    snapshot: Snapshot, table: EngineTable | None, kind: Kind, policy: Policy, safe: int | None = None
+    snapshot: Snapshot,
+    table: EngineTable | None,
+    kind: Kind,
+    policy: Policy,
+    safe: int | None = None,
+    *,
+    on_gpus: bool | None = None,
 ) -> Suggestion | Nothing:
     """The autoscaler for a service. table: its engine's, None where the engine is not known; safe: the count that its
-    load needs now, None where that was not judged."""
-    if why := _no_inference(snapshot, table):
+    load needs now, None where that was not judged; on_gpus: whether it runs on GPUs, None where the snapshot says."""
+    if why := _no_inference(snapshot, table, uses_gpus(snapshot) if on_gpus is None else on_gpus):
         return Nothing(why)
     assert table is not None
     metrics = _metrics(snapshot, table)
@@ -88,10 +94,9 @@ def suggest(
     )
 
 
-def _no_inference(snapshot: Snapshot, table: EngineTable | None) -> str:
+def _no_inference(snapshot: Snapshot, table: EngineTable | None, on_gpus: bool | None) -> str:
     """Why it is none of this tool's business; empty where it is."""
-    workload, gpus = snapshot.workload, uses_gpus(snapshot)
-    on_cpu = gpus is False and not workload.resource_claims
+    on_cpu = on_gpus is False and not snapshot.workload.resource_claims
     if table is None and on_cpu:
         return "it is no LLM inference: neither image nor command nor arguments name an engine, and its pods use no GPU"
     if table is None:

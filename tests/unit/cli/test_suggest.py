@@ -19,6 +19,7 @@ from tests.unit.surfaces.suggested import judged, suggestion, text
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "examples" / "demo"
+OURS = "scalewarden.dev/v1alpha1"
 SCREENS = Path(__file__).parent / "screens"
 HPA_ON_CPU = {
     "kind": "HorizontalPodAutoscaler",
@@ -94,7 +95,8 @@ def test_a_real_service_on_cpus_gets_nothing_and_the_reason(scalewarden: Command
 
 
 def piped(monkeypatch: pytest.MonkeyPatch, *objects: Any) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(yaml.safe_dump_all(objects)))
+    given = io.BytesIO(yaml.safe_dump_all(objects).encode())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given, encoding="utf-8"))
 
 
 def workload(image: str, name: str = "x", gpus: int = 1, **metadata: str) -> dict[str, Any]:
@@ -110,6 +112,33 @@ def test_what_is_no_inference_is_left_alone(scalewarden: Command, monkeypatch: p
     assert ran.err.splitlines()[0].startswith("Deployment/cache: nothing to suggest: it is no LLM inference")
 
 
+def test_a_model_without_a_kv_cache_is_left_alone(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    embeds = workload("vllm/vllm-openai:v0.32.0")
+    embeds["spec"]["template"]["spec"]["containers"][0]["args"] = ["--model", "m", "--task", "embed"]
+    piped(monkeypatch, embeds)
+    ran = scalewarden("suggest", "-")
+    assert (ran.code, ran.out) == (0, "") and "one for embeddings" in ran.err
+
+
+def test_an_engine_for_gpus_whose_manifest_asks_for_none(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped(monkeypatch, workload("vllm/vllm-openai:v0.32.0", gpus=0))
+    ran = scalewarden("suggest", "-")
+    assert yaml.safe_load(ran.out)["kind"] == "HorizontalPodAutoscaler"
+    assert "its manifest asks for no GPU" in ran.err
+
+
+def test_a_template_that_nobody_rendered(scalewarden: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ .Values.x }}\n")
+    ran = scalewarden("suggest", tmp_path)
+    assert (ran.code, ran.out) == (2, "") and "t.yaml:3: a template that is not rendered" in ran.err
+
+
+def test_what_is_no_yaml(scalewarden: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: [\n")
+    ran = scalewarden("suggest", tmp_path)
+    assert (ran.code, ran.out) == (2, "") and ran.err.startswith(f"error: {tmp_path}/t.yaml:")
+
+
 def test_a_namespace_that_no_manifest_names(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     piped(monkeypatch, workload("vllm/vllm-openai:v0.32.0"))
     ran = scalewarden("suggest", "-")
@@ -122,7 +151,7 @@ def test_a_namespace_that_no_manifest_names(scalewarden: Command, monkeypatch: p
 def test_series_of_ones_own(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     kv, queue = {"signal": "kv_usage", "series": "house_cache"}, {"signal": "waiting", "series": 'house_queue{q="1"}'}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}
-    declared = {"kind": "InferenceDeployment", "metadata": {"name": "house"}}
+    declared = {"apiVersion": OURS, "kind": "InferenceDeployment", "metadata": {"name": "house"}}
     spec = {"targetRef": target, "engine": "Custom", "signals": {"custom": [kv, queue]}}
     piped(monkeypatch, workload("acme/house:1"), {**declared, "spec": spec})
     metrics = yaml.safe_load(scalewarden("suggest", "-").out)["spec"]["metrics"]
@@ -139,7 +168,9 @@ def test_a_series_of_ones_own_that_is_unsound(scalewarden: Command, monkeypatch:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}
     spec = {"targetRef": target, "engine": "Custom", "signals": {"custom": busy}}
     piped(
-        monkeypatch, workload("acme/house:1"), {"kind": "InferenceDeployment", "metadata": {"name": "x"}, "spec": spec}
+        monkeypatch,
+        workload("acme/house:1"),
+        {"apiVersion": OURS, "kind": "InferenceDeployment", "metadata": {"name": "x"}, "spec": spec},
     )
     ran = scalewarden("suggest", "-")
     assert (ran.code, ran.out) == (0, "") and "nothing to suggest: ASC602 fires on what it would follow" in ran.err
@@ -157,7 +188,7 @@ def test_what_another_autoscaler_did_is_not_held_against_it() -> None:
 
 
 def test_manifests_without_a_workload(scalewarden: Command, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("kind: Service")
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Service\n")
     ran = scalewarden("suggest", tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error: {tmp_path}: no workload is in it") and "hint: give manifests of" in ran.err
@@ -175,7 +206,17 @@ def test_counts_that_no_cluster_has(scalewarden: Command, monkeypatch: pytest.Mo
     vast["spec"]["replicas"] = count
     reference = {"kind": "Deployment", "name": "x"}
     spec = {"scaleTargetRef": reference, "minReplicas": count, "maxReplicas": count}
-    for others in ((), ({"kind": "HorizontalPodAutoscaler", "metadata": {"name": "there"}, "spec": spec},)):
+    for others in (
+        (),
+        (
+            {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": "there"},
+                "spec": spec,
+            },
+        ),
+    ):
         piped(monkeypatch, vast, *others)
         found = yaml.safe_load(scalewarden("suggest", "-").out)["spec"]
         assert 1 <= found["minReplicas"] <= found["maxReplicas"] <= 2**31 - 1
@@ -188,7 +229,12 @@ def test_a_name_that_no_file_may_have(scalewarden: Command) -> None:
 
 def test_a_hostile_manifest_stays_inside_its_comment(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = {"kind": "Deployment", "name": "x"}
-    evil = {"kind": "ScaledObject", "metadata": {"name": "a\nkind: Secret"}, "spec": {"scaleTargetRef": reference}}
+    evil = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "a\nkind: Secret"},
+        "spec": {"scaleTargetRef": reference},
+    }
     piped(monkeypatch, workload("vllm/vllm-openai:v0.32.0"), evil)
     (obj,) = yaml.safe_load_all(scalewarden("suggest", "-").out)
     assert obj["kind"] == "HorizontalPodAutoscaler"

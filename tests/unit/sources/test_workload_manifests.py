@@ -1,15 +1,9 @@
-"""Manifests in files: what is read, in which order, and what a person is told of a file that cannot be."""
-
-import io
-import json
-from pathlib import Path
+"""Workloads in manifests: what is known of a service that nobody looked at."""
 
 import pytest
 
-from scalewarden.errors import BadInput, BadObject
+from scalewarden.errors import BadObject
 from scalewarden.model.workload import Engine
-from scalewarden.sources import workload_files
-from scalewarden.sources.workload_files import read_objects
 from scalewarden.sources.workload_manifests import described
 
 VLLM = {"name": "a", "image": "vllm/vllm-openai:v0.32.0", "resources": {"limits": {"nvidia.com/gpu": 2}}}
@@ -18,55 +12,6 @@ POD = {"containers": [VLLM]}
 
 def workload(kind: str = "Deployment", name: str = "llama", **metadata: str) -> dict[str, object]:
     return {"kind": kind, "metadata": {"name": name, **metadata}, "spec": {"replicas": 3, "template": {"spec": POD}}}
-
-
-def test_documents_lists_and_files_in_their_order(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "b.yaml").write_text("kind: A\n---\nkind: B\n---\n# nothing\n---\n- no object\n")
-    (tmp_path / "a.json").write_text(json.dumps({"kind": "List", "items": [{"kind": "C"}, {"kind": "D"}, {"x": 1}]}))
-    (tmp_path / "deep" / "c.yml").write_text("{kind: E}")
-    (tmp_path / "notes.txt").write_text("kind: [")
-    assert [one["kind"] for one in read_objects(str(tmp_path))] == ["C", "D", "A", "B", "E"]
-    assert [one["kind"] for one in read_objects(str(tmp_path / "b.yaml"))] == ["A", "B"]
-
-
-def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("kind: A"))
-    assert [one["kind"] for one in read_objects("-")] == ["A"]
-
-
-def test_stdin_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: \xff"), encoding="utf-8"))
-    with pytest.raises(BadInput, match="cannot be read"):
-        read_objects("-")
-
-
-def test_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there is no such file or folder"):
-        read_objects(str(tmp_path / "none.yaml"))
-
-
-def test_a_template_that_nobody_rendered(tmp_path: Path) -> None:
-    path = tmp_path / "t.yaml"
-    path.write_text("kind: A\nspec: {{ .Values.x }}\n")
-    with pytest.raises(BadInput) as said:
-        read_objects(str(path))
-    assert said.value.where == f"{path}:2" and "helm template" in said.value.hint
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"kind: \x00"])
-def test_what_is_no_text(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.yaml").write_bytes(content)
-    with pytest.raises(BadInput) as said:
-        read_objects(str(tmp_path))
-    assert said.value.where.startswith(str(tmp_path / "a.yaml"))
-
-
-def test_a_file_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workload_files, "LARGEST", 10)
-    (tmp_path / "a.yaml").write_text("kind: Aaaaaaaaaaaaa")
-    with pytest.raises(BadInput, match="more than"):
-        read_objects(str(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
