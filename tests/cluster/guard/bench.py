@@ -218,7 +218,7 @@ class Guard:
                 text=True,
             )
         guard = cls(process, f"http://{health}", log)
-        cluster.wait_for(lambda: guard.get("/readyz") == 200, f"the guard to be ready (log: {log})", 30)
+        cluster.wait_for(lambda: guard.get("/readyz") == 200, f"the guard to be ready (log: {log})", 60)
         return guard
 
     def get(self, path: str) -> int:

@@ -106,7 +106,7 @@ class Load:
         """How many decreases were answered so, up to now."""
         return sum(1 for one in list(self.asked) if one.to == self.down and one.by == by)
 
-    def wait_for(self, by: str, more: int = 5, seconds: float = 20) -> None:
+    def wait_for(self, by: str, more: int = 5, seconds: float = 60) -> None:
         """Until so many more decreases were answered by this."""
         before = self.answered(by)
         found = self.bench.cluster.wait_for

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import median
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_killed_with_requests_under_way_the_policies_answer_and_a_new_one_takes_
     with Load(fenced) as load:
         load.wait_for("webhook")
         guard.kill()
-        load.wait_for("policy", 20)
+        load.wait_for("policy")
         second = start_guard()
         load.wait_for("webhook")
     assert set(load.judge()) == {"webhook", "policy"}
@@ -54,13 +55,13 @@ def test_one_that_hangs_costs_a_decrease_two_seconds_and_an_increase_nothing(fen
     with Load(fenced) as load:
         load.wait_for("webhook")
         with stopped(guard):
-            load.wait_for("policy", 8, 30)
+            load.wait_for("policy", 8)
         load.wait_for("webhook")
     load.judge()
     waited = [one.seconds for one in load.asked if one.by == "policy"]
-    assert max(waited) < 2 + 3, "the API server gives up after 2 s; the rest is this machine"
-    ups = sorted(one.seconds for one in load.asked if one.to == load.up)
-    assert ups[len(ups) // 2] < 1
+    ups = [one.seconds for one in load.asked if one.to == load.up]
+    assert 1.5 < median(waited) < 2 + 3, "the API server gives up after 2 s; the rest is this machine"
+    assert median(ups) < median(waited) / 2
 
 
 @contextmanager
@@ -127,7 +128,7 @@ def test_an_api_server_that_restarts_under_load_lets_nothing_through(
     with Load(fenced) as load:
         load.wait_for("webhook")
         installed.restart("apiserver")
-        load.wait_for("webhook", 5, 60)
+        load.wait_for("webhook")
     answers = load.judge()
     assert answers["away"] > 0, "it was away"
     assert fenced.replicas() == 4
