@@ -63,6 +63,9 @@ TOLD: Mapping[EventReason, Told] = {
         "Enforce: the count fell below the floor for everybody since the last evaluation (also where the namespace is "
         "not opted in), and again when it is known what became of it",
     ),
+    EventReason.COOPERATION_BACKED_OFF: Told(
+        _SERVICE, "something that `policy.cooperate` asks for is somebody else's, not allowed, or of no use"
+    ),
 }
 
 

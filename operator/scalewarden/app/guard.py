@@ -22,8 +22,9 @@ from scalewarden.app.guard_tls import Certificate, Files, OwnAuthority, Tls
 from scalewarden.app.guard_world import MANAGER, GuardWorld
 from scalewarden.app.janitor import Janitor
 from scalewarden.app.recorder import EventRecorder
+from scalewarden.app.withdrawal import Withdrawal
 from scalewarden.errors import ClusterError
-from scalewarden.model.policy import Mode
+from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.kubeapi import KubeApi
 from scalewarden.sources.kubeconnection import Connect
@@ -71,6 +72,7 @@ class GuardSettings:
     cert_dir: Path | None = None
     autoscaler_identities: tuple[str, ...] = AUTOSCALER_IDENTITIES
     max_mode: Mode = Mode.ENFORCE
+    cooperate: frozenset[Way] = frozenset()
     silent_after: float = 100.0
     drain: float = 10.0
 
@@ -104,7 +106,8 @@ class Guard:
             notes = Notes(api, recorder, self.metrics)
             janitor = Janitor(api, self.world, time.time, silent_after=self.settings.silent_after)
             server = GuardServer(self.world.state, notes.tell, self.metrics)
-            jobs = (self.world.follow(api), tls.run(), notes.run(), janitor.run())
+            withdrawal = Withdrawal(api, self.world, self.settings.cooperate, self.settings.silent_after)
+            jobs = (self.world.follow(api), tls.run(), notes.run(), janitor.run(), withdrawal.run())
             async with _background(*jobs) as running, serving(self._health(recorder), self.settings.health):
                 await self._until(self.world.synced, running)  # until then the policies guard
                 async with serving(server.app(), self.settings.listen, tls.context):

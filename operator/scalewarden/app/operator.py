@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.backfill import Backfill
+from scalewarden.app.cooperation import Cooperation
 from scalewarden.app.evaluation_loop import EvaluationLoop
 from scalewarden.app.fences import Fences
 from scalewarden.app.gather import Gatherer
@@ -88,14 +89,16 @@ class Operator:
         self._loop = EvaluationLoop(
             world, gatherer, judging, self.publish, settings.interval, metrics.evaluation.observe
         )
+        fences = Fences(api, world, settings.max_mode)
         self._publisher = Publisher(
             api,
             world,
             self._recorder,
             metrics,
             settings.max_mode,
-            Fences(api, world, settings.max_mode),
+            fences,
             Annotator(api, world),
+            Cooperation(api, world, fences, settings.namespaces, settings.cooperate),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

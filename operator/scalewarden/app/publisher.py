@@ -1,4 +1,5 @@
-"""Writes what was judged: fences first, since status says what is enforced, then status, events and annotations.
+"""Writes what was judged: fences first, since status says what is enforced, then what follows them, status, events and
+annotations.
 
 Every write is made only where it changes something, and only by the leader.
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.bypasses import Bypasses
+from scalewarden.app.cooperation import Cooperation
 from scalewarden.app.fences import Fences
 from scalewarden.app.judging import Judged
 from scalewarden.app.recorder import EventRecorder
@@ -21,6 +23,7 @@ from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kuberesource import HPAS, INFERENCE_DEPLOYMENTS, SCALED_OBJECTS
 from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.conditions import Stamp
+from scalewarden.surfaces.cooperation import backs_off
 from scalewarden.surfaces.events import Subjects, standing, transitions
 from scalewarden.surfaces.metrics import OperatorMetrics
 from scalewarden.surfaces.status import Context, is_due, status_of, status_without, to_object
@@ -41,6 +44,7 @@ class Publisher:
     max_mode: Mode
     fences: Fences
     annotator: Annotator
+    cooperation: Cooperation
     bypasses: Bypasses = field(init=False)
     _complaints: dict[str, str] = field(default_factory=dict)
 
@@ -50,6 +54,7 @@ class Publisher:
     async def publish(self, judged: Sequence[Judged], now: float) -> None:
         """Everything that changed. What the API server refuses is logged, and tried again at the next turn."""
         await self.fences.write(judged, now)
+        await self.cooperation.write(judged)
         for one in judged:
             await self._status(one, now)
             await self.bypasses.look(one, _subjects(one), now)
@@ -73,6 +78,9 @@ class Publisher:
                 await self.recorder.tell(notice)
         for notice in standing(after, about):
             await self.recorder.remind(notice)
+        for text in self.cooperation.backing_off(one):
+            say = self.recorder.tell if self.cooperation.is_news(one, text) else self.recorder.remind
+            await say(backs_off(text, about))
 
     def _after(self, one: Judged, now: float) -> InferenceDeploymentStatus:
         stamp = Stamp(one.generation, now, one.before)
@@ -92,6 +100,7 @@ class Publisher:
             notes.append(f"mode {one.declared.policy.mode} is capped to {self.max_mode} by the operator's --max-mode")
         if one.declared and (glass := one.declared.break_glass_problem):
             notes.append(f"the break-glass annotations do not count: {glass}")
+        notes.extend(self.cooperation.backing_off(one))
         return "".join(f"; {note}" for note in notes)
 
     async def _write(self, one: Judged, after: InferenceDeploymentStatus) -> bool:

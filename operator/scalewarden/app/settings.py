@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scalewarden.model.policy import Mode
+from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.kubeconnection import Connect
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.scrape import ScrapeOptions
@@ -40,6 +40,7 @@ class Settings:
     """Everything the operator is told at start; durations in seconds.
 
     namespaces: those that are watched, all where empty. max_mode: no policy is applied more strictly than this.
+    cooperate: what services may ask for in spec.policy.cooperate.
     prometheus: None where pods are scraped directly. interval: between two evaluations. resync: between two lists of
     everything, which find deletions that a broken watch missed. host, port: metrics and health.
     """
@@ -47,6 +48,7 @@ class Settings:
     connect: Connect = Connect()
     namespaces: tuple[str, ...] = ()
     max_mode: Mode = Mode.ENFORCE
+    cooperate: frozenset[Way] = frozenset()
     prometheus: PrometheusOptions | None = None
     scrape: ScrapeOptions = ScrapeOptions()
     interval: float = 15.0

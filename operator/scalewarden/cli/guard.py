@@ -10,7 +10,7 @@ import typer
 
 from scalewarden.app.guard import AUTOSCALER_IDENTITIES, Address, GuardSettings, run
 from scalewarden.errors import BadInput
-from scalewarden.model.policy import Mode
+from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.kubeconnection import Connect
 
 
@@ -45,6 +45,10 @@ def guard(
         ),
     ] = None,
     max_mode: Annotated[Mode, typer.Option(help="Ceiling over every service's mode.")] = Mode.ENFORCE,
+    cooperate: Annotated[
+        list[Way] | None,
+        typer.Option(help="What is taken off once the operator is silent; repeatable.", show_default="nothing"),
+    ] = None,
     operator_lease: Annotated[str, typer.Option(help="Lease that the operator renews.")] = "scalewarden-operator",
     operator_silent_after: Annotated[
         float, typer.Option(min=1, help="Seconds of operator silence that release fences.")
@@ -65,6 +69,7 @@ def guard(
         cert_dir=cert_dir,
         autoscaler_identities=tuple(autoscaler_identity or AUTOSCALER_IDENTITIES),
         max_mode=max_mode,
+        cooperate=frozenset(cooperate or ()),
         silent_after=operator_silent_after,
         drain=drain,
     )

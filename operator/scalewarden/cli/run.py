@@ -14,7 +14,7 @@ from scalewarden.cli.guard import address
 from scalewarden.cli.metrics_flags import method, pairs, paths, prometheus_options, scrape_options
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
-from scalewarden.model.policy import Mode
+from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.kubeconnection import Connect
 from scalewarden.sources.prometheus_options import EVERYTHING, RECORDED_ONLY
 from scalewarden.sources.tls import Access
@@ -31,6 +31,10 @@ def run(
     max_mode: Annotated[
         Mode, typer.Option(envvar="SCALEWARDEN_MAX_MODE", help="Ceiling over every service's mode.")
     ] = Mode.ENFORCE,
+    cooperate: Annotated[
+        list[Way] | None,
+        typer.Option(help="What services may ask for in policy.cooperate; repeatable.", show_default="nothing"),
+    ] = None,
     prometheus: Annotated[
         str | None,
         typer.Option(envvar="SCALEWARDEN_PROMETHEUS", help="URL to read metrics from.", show_default="scrape the pods"),
@@ -137,6 +141,7 @@ def run(
         connect=Connect(kubeconfig, context),
         namespaces=tuple(namespace or ()),
         max_mode=max_mode,
+        cooperate=frozenset(cooperate or ()),
         prometheus=prometheus_options(
             prometheus,
             access,

@@ -20,7 +20,7 @@ from scalewarden.model.crd_service import (
 from scalewarden.model.crd_target import TargetRef
 from scalewarden.model.crd_thresholds import ThresholdOverrides
 from scalewarden.model.duration import seconds
-from scalewarden.model.policy import AutoscalerScaleDown, Mode, Objectives, OnHold, Policy
+from scalewarden.model.policy import AutoscalerScaleDown, Mode, Objectives, OnHold, Policy, Way
 from scalewarden.model.schema_constraint import ApiModel, Constraint
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
@@ -31,6 +31,27 @@ class HoldPolicy(ApiModel):
 
     autoscaler: OnHold = Field(OnHold.REFUSE, description="For autoscalers.")
     user: OnHold = Field(OnHold.WARN, description="For people, pipelines and everybody else.")
+
+
+class CooperatePolicy(ApiModel):
+    """What is arranged with others so that less must be refused. Opt-in; in Enforce, where the chart allows it."""
+
+    pause_scale_in: bool = Field(
+        False,
+        strict=True,
+        description="Set KEDA's annotation paused-scale-in on ScaledObjects while an autoscaler may remove no replica.",
+    )
+    pod_deletion_cost: bool = Field(
+        False, strict=True, description="While replicas may go, mark the idlest pods of a Deployment to go first."
+    )
+    disruption_budget: bool = Field(
+        False, strict=True, description="Keep a PodDisruptionBudget at the fence, so that evictions stop there too."
+    )
+
+    def to_ways(self) -> frozenset[Way]:
+        """Those that are asked for."""
+        asked = (self.pause_scale_in, self.pod_deletion_cost, self.disruption_budget)
+        return frozenset(way for way, wanted in zip(Way, asked, strict=True) if wanted)
 
 
 class PolicySpec(ApiModel):
@@ -53,6 +74,7 @@ class PolicySpec(ApiModel):
     annotate: bool = Field(
         True, strict=True, description="Write verdict and findings on judged autoscalers and targets."
     )
+    cooperate: CooperatePolicy = CooperatePolicy()
     thresholds: ThresholdOverrides = Field(
         {}, description="Lines that differ from the defaults, by name, as decimal strings: see `scalewarden rules`."
     )
@@ -102,6 +124,7 @@ class InferenceDeploymentSpec(ApiModel):
             autoscaler_scale_down=declared.autoscaler_scale_down,
             stabilization=seconds(declared.stabilization),
             annotate=declared.annotate,
+            cooperate=declared.cooperate.to_ways(),
             break_glass_until=glass.until,
             break_glass_reason=glass.reason,
         )

@@ -45,6 +45,19 @@ class Objectives:
     e2e_p99: float | None = None
 
 
+class Way(StrEnum):
+    """What can be arranged with others so that less must be refused, by its field of spec.policy.cooperate."""
+
+    PAUSE_SCALE_IN = "pauseScaleIn"
+    POD_DELETION_COST = "podDeletionCost"
+    DISRUPTION_BUDGET = "disruptionBudget"
+
+    @property
+    def field(self) -> str:
+        """As people write it, below spec.policy."""
+        return f"cooperate.{self.value}"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """spec.policy with defaults filled in; durations in seconds.
@@ -61,5 +74,6 @@ class Policy:
     autoscaler_scale_down: AutoscalerScaleDown = AutoscalerScaleDown.REFUSE
     stabilization: float = 300.0
     annotate: bool = True
+    cooperate: frozenset[Way] = frozenset()
     break_glass_until: float | None = None
     break_glass_reason: str = ""

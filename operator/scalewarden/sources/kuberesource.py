@@ -44,6 +44,7 @@ NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 INFERENCE_POOLS = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
 OLD_INFERENCE_POOLS = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferencepools", "InferencePool")
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
+DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 WEBHOOKS = Resource(
     "admissionregistration.k8s.io",
     "v1",

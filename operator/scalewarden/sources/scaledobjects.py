@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, Fallback, MetricSource, Pause, TargetType
+from scalewarden.model.marks import PAUSE
 from scalewarden.sources.behavior import conditions_of, count, ignored, scaling_rules
 from scalewarden.sources.container import integer, truth
 from scalewarden.sources.quantity import quantity
@@ -80,11 +81,14 @@ def _fallback(fallback: Object) -> Fallback | None:
 
 
 def _paused(scaled: Object) -> Pause | None:
-    """`paused-replicas` and `paused` stop both directions; the other two stop one."""
+    """`paused-replicas` and `paused` stop both directions; the other two stop one.
+
+    A pause of our own does not count: it ends with the fence, and what is judged must not hang on it.
+    """
     annotations = child(scaled, "metadata", "annotations")
     if _paused_replicas(scaled) is not None or truth(_text(annotations.get(f"{_KEDA}/paused"))):
         return Pause.ALL
-    down = truth(_text(annotations.get(f"{_KEDA}/paused-scale-in")))
+    down = PAUSE.own(annotations) is None and truth(_text(annotations.get(PAUSE.key)))
     up = truth(_text(annotations.get(f"{_KEDA}/paused-scale-out")))
     return Pause.ALL if down and up else Pause.SCALE_DOWN if down else Pause.SCALE_UP if up else None
 

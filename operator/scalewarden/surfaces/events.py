@@ -40,6 +40,7 @@ class EventReason(StrEnum):
     BREAK_GLASS_EXPIRED = "BreakGlassExpired"
     GUARD_DEGRADED = "GuardDegraded"
     GUARD_BYPASSED = "GuardBypassed"
+    COOPERATION_BACKED_OFF = "CooperationBackedOff"
 
 
 class Action(StrEnum):
@@ -51,6 +52,7 @@ class Action(StrEnum):
     SET_FENCE = "SetFence"
     BREAK_GLASS = "BreakGlass"
     CHANGE_POLICY = "ChangePolicy"
+    COOPERATE = "Cooperate"
 
 
 MEANING: dict[EventReason, tuple[str, str]] = {
@@ -77,6 +79,7 @@ MEANING: dict[EventReason, tuple[str, str]] = {
         "The service is guarded less than before; the note names who changed what.",
     ),
     EventReason.GUARD_BYPASSED: ("Warning", "A decrease below the floor passed; the note says what it does."),
+    EventReason.COOPERATION_BACKED_OFF: ("Warning", "An annotation or budget that was asked for is somebody else's."),
 }
 """Type and meaning of each, for the reference page."""
 

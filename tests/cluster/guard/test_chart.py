@@ -110,6 +110,9 @@ def test_its_accounts_may_do_their_work(
         ("get", "secrets", ["-A"]),
         ("create", "secrets", ["-n", "scalewarden"]),
         ("delete", "pods", ["-A"]),
+        ("patch", "pods", ["-A"]),
+        ("create", "poddisruptionbudgets.policy", ["-A"]),
+        ("delete", "poddisruptionbudgets.policy", ["-A"]),
         ("create", "pods", ["--subresource=exec", "-A"]),
         ("patch", "validatingadmissionpolicies.admissionregistration.k8s.io", []),
         ("patch", "mutatingwebhookconfigurations.admissionregistration.k8s.io", []),
@@ -149,6 +152,7 @@ def test_every_object_of_every_variant_is_taken_by_the_api_server(installed: Loc
         ["--set", "priorityClassName=system-cluster-critical,operator.prometheus=http://prometheus:9090"],
         ["--set-json", 'operator.args=["--interval=30s"]', "--set-json", 'imagePullSecrets=[{"name": "registry"}]'],
         ACCESS,
+        ["--set", "cooperate.pauseScaleIn=true,cooperate.podDeletionCost=true,cooperate.disruptionBudget=true"],
     ]
     for more in variants:
         objects = [obj for obj in rendered(installed, *more) if obj["kind"] not in ("Service", "Secret")]
@@ -178,6 +182,43 @@ def test_credentials_are_mounted_and_passed_as_files_that_may_change(guarded_clu
         f"--prometheus-header-file=X-Key={mounted['prometheus']}/key",
         f"--scrape-cert-file={mounted['scrape']}/tls",
     }
+
+
+def rights(cluster: LocalCluster, *more: str) -> dict[str, set[tuple[str, str]]]:
+    """(verb, resource) of the ClusterRoles of operator and guard, by role."""
+    roles = [obj for obj in rendered(cluster, *more) if obj["kind"] == "ClusterRole"]
+    return {
+        role["metadata"]["name"].removeprefix("scalewarden-"): {
+            (verb, what) for rule in role["rules"] for verb in rule["verbs"] for what in rule["resources"]
+        }
+        for role in roles
+    }
+
+
+@pytest.mark.parametrize(
+    ("way", "operator", "guard"),
+    [
+        ("pauseScaleIn", set(), {("patch", "scaledobjects")}),
+        ("podDeletionCost", {("patch", "pods")}, set()),
+        (
+            "disruptionBudget",
+            {(verb, "poddisruptionbudgets") for verb in ("list", "create", "patch", "delete")},
+            {("list", "poddisruptionbudgets"), ("delete", "poddisruptionbudgets")},
+        ),
+    ],
+)
+def test_each_way_to_cooperate_adds_its_own_rights_and_flag_and_no_more(
+    guarded_cluster: LocalCluster, way: str, operator: set[tuple[str, str]], guard: set[tuple[str, str]]
+) -> None:
+    value = ("--set", f"cooperate.{way}=true")
+    before, after = rights(guarded_cluster), rights(guarded_cluster, *value)
+    assert (after["operator"] - before["operator"], after["guard"] - before["guard"]) == (operator, guard)
+    flags = [
+        [arg for arg in obj["spec"]["template"]["spec"]["containers"][0]["args"] if "cooperate" in arg]
+        for obj in rendered(guarded_cluster, *value)
+        if obj["kind"] == "Deployment"
+    ]
+    assert flags == [[f"--cooperate={way}"]] * 2
 
 
 def test_with_cert_manager_the_guard_needs_no_authority_of_its_own(guarded_cluster: LocalCluster) -> None:

@@ -21,6 +21,7 @@ class FakeApi:
         self.refuse: dict[str, ApiError] = {}
         self._version = 0
         self._owned: dict[tuple[tuple[str, str, str], str], set[str]] = {}
+        self._annotations: dict[tuple[tuple[str, str, str], str], set[str]] = {}
 
     async def find(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Object | None:
         self._may("find")
@@ -32,8 +33,8 @@ class FakeApi:
             raise ApiError("not found", status=404)
         return found
 
-    async def list(self, resource: Resource, namespace: str = "", *, fields: str = "") -> Listing:
-        """Of one kind; every field selector fits."""
+    async def list(self, resource: Resource, namespace: str = "", *, fields: str = "", labels: str = "") -> Listing:
+        """Of one kind; every field selector fits, and every label selector."""
         self._may("list")
         held = ((plural, space, obj) for (plural, space, _), obj in self.objects.items())
         fitting = [obj for plural, space, obj in held if plural == resource.plural and namespace in ("", space)]
@@ -69,7 +70,10 @@ class FakeApi:
     async def apply(
         self, resource: Resource, obj: Object, *, manager: str, subresource: str = "", force: bool = True
     ) -> Object:
-        """Top-level fields are owned as a whole: those that this manager applied before and leaves out now go."""
+        """Top-level fields are owned as a whole: those that this manager applied before and leaves out now go.
+
+        Annotations are owned one by one, as far as managers of this API applied them.
+        """
         self._may("apply")
         key = _key(resource, obj)
         held = self.objects.get(key, {"metadata": {"uid": "new"}})
@@ -77,7 +81,20 @@ class FakeApi:
         self._owned[key, manager] = {field for field in obj if field != "metadata"}
         kept = {field: value for field, value in held.items() if field not in dropped}
         kept |= {"apiVersion": resource.api_version, "kind": resource.kind}
-        return self._keep("apply", resource, kept | obj | {"metadata": held["metadata"] | obj["metadata"]}, obj)
+        metadata = held["metadata"] | obj["metadata"]
+        if "annotations" in obj["metadata"]:
+            metadata["annotations"] = self._annotated(key, manager, held, obj["metadata"]["annotations"])
+        return self._keep("apply", resource, kept | obj | {"metadata": metadata}, obj)
+
+    async def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        self._may("delete")
+        if self.objects.pop((resource.plural, namespace, name), None) is not None:
+            self.writes.append(("delete", resource.plural, {"metadata": {"namespace": namespace, "name": name}}))
+
+    def _annotated(self, key: tuple[str, str, str], manager: str, held: Object, applied: Object) -> Object:
+        there = held["metadata"].get("annotations") or {}
+        mine, self._annotations[key, manager] = self._annotations.get((key, manager), set()), set(applied)
+        return {name: value for name, value in there.items() if name not in mine - applied.keys()} | applied
 
     def next_version(self) -> str:
         """One counter for all objects, as the real one has."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scalewarden.app.annotator import Annotator
+from scalewarden.app.cooperation import Cooperation
 from scalewarden.app.fences import Fences
 from scalewarden.app.gather import Gatherer
 from scalewarden.app.judging import Judged, Judging
@@ -72,16 +73,23 @@ class Service:
         self.judging = Judging(Targets(self.api, self.world), self.gatherer, self._defect)
         self.recorder = EventRecorder(self.api, "scalewarden-operator", lambda: 0.0)
         fences, annotator = Fences(self.api, self.world, max_mode), Annotator(self.api, self.world)
-        self.publisher = Publisher(self.api, self.world, self.recorder, OperatorMetrics(), max_mode, fences, annotator)
+        self.cooperation = Cooperation(self.api, self.world, fences)
+        self.publisher = Publisher(
+            self.api, self.world, self.recorder, OperatorMetrics(), max_mode, fences, annotator, self.cooperation
+        )
 
     def put(self, resource: Resource, obj: Object) -> None:
         """Into the world and the API server, at a new version."""
+        self.world.put(resource, self.put_api(resource, obj))
+
+    def put_api(self, resource: Resource, obj: Object) -> Object:
+        """Into the API server alone: a kind that is not watched."""
         metadata = {"namespace": NAMESPACE} if resource.namespaced else {}
         metadata |= {"uid": f"uid-{resource.plural}-{obj['metadata']['name']}", "generation": 1, **obj["metadata"]}
         metadata["resourceVersion"] = self.api.next_version()
         kept = {"apiVersion": resource.api_version, "kind": resource.kind, **obj, "metadata": metadata}
-        self.world.put(resource, kept)
         self.api.objects[resource.plural, metadata.get("namespace", ""), metadata["name"]] = kept
+        return kept
 
     async def judge(self, now: float = NOW) -> list[Judged]:
         """What a turn finds."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scalewarden.errors import BadObject
 from scalewarden.model.crd import InferenceDeployment
-from scalewarden.model.policy import AutoscalerScaleDown, Mode, Objectives, OnHold, Policy
+from scalewarden.model.policy import AutoscalerScaleDown, Mode, Objectives, OnHold, Policy, Way
 from scalewarden.model.thresholds import Thresholds
 from tests.unit.model.objects import BAD, GOOD, Bad, deployment
 
@@ -57,6 +57,7 @@ def test_everything_declared_reaches_the_core() -> None:
         autoscaler_scale_down=AutoscalerScaleDown.TRIM,
         stabilization=0.0,
         annotate=False,
+        cooperate=frozenset(Way),
     )
     assert read.spec.to_objectives() == Objectives(ttft_p95=2.0, itl_p95=0.08, e2e_p99=90.0)
     assert read.spec.to_thresholds()["kvUsageAllow"] == 0.65
