@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from scalewarden.model.marks import PAUSE
-from tests.cluster import real_keda
 from tests.cluster import operator_process as op
+from tests.cluster import real_keda
 from tests.cluster.engine_pages import EnginePages
 from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.own_prometheus import OwnPrometheus
