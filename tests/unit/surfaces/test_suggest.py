@@ -251,6 +251,8 @@ def test_a_series_that_is_always_beside_what_was_read() -> None:
     pod = build.replica(kv=read(N.KV_USAGE, 0.3, "sglang:full_token_usage"))
     metric = suggestion(build.snapshot([pod], engine=Engine.SGLANG)).metrics[0]
     assert (metric.followed.name, metric.followed.seen) == ("sglang:token_usage", True)
+    snapshot = build.snapshot([pod], engine=Engine.SGLANG)
+    assert {one.status for one in judged(written(suggestion(snapshot), Kind.HPA), snapshot)} == {Status.CLEAR}
 
 
 def test_older_names_are_told_where_nothing_was_read() -> None:

@@ -78,12 +78,14 @@ def _of_another(name: str, engine: Engine) -> Engine | None:
 
 
 def _newer(name: str, snapshot: Snapshot) -> str | None:
-    """The spelling that the replicas' signal is read from, where `name` is one of those after it in the table."""
+    """The spelling that the replicas' signal is read from, where `name` is one of those after it in the table; not one
+    that an engine still writes beside it."""
     table = TABLES.get(snapshot.engine)
     for row in table.rows if table else ():
         names = [series.name for series in row.spellings]
+        beside = {one.name for series in row.spellings for one in series.most}
         written = _written(row.signal, snapshot)
-        if name in names and written in names and names.index(written) < names.index(name):
+        if name in names and written in names and names.index(written) < names.index(name) and name not in beside:
             return written
     return None
 
