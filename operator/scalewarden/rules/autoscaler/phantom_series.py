@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
-from scalewarden.model.signal import SignalName
+from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Engine
 from scalewarden.rules import autoscalers, promql
@@ -81,13 +81,19 @@ def _newer(name: str, snapshot: Snapshot) -> str | None:
     """The spelling that the replicas' signal is read from, where `name` is one of those after it in the table; not one
     that an engine still writes beside it."""
     table = TABLES.get(snapshot.engine)
-    for row in table.rows if table else ():
+    for row in table.rows if table and not _is_read(name, snapshot) else ():
         names = [series.name for series in row.spellings]
         beside = {one.name for series in row.spellings for one in series.most}
         written = _written(row.signal, snapshot)
         if name in names and written in names and names.index(written) < names.index(name) and name not in beside:
             return written
     return None
+
+
+def _is_read(name: str, snapshot: Snapshot) -> bool:
+    """True where any signal of a replica is read from the name: it may be an older spelling of another signal only."""
+    signals = (signal for replica in snapshot.replicas for signal in replica.signals.values())
+    return any(isinstance(signal, Reading) and signal.source == name for signal in signals)
 
 
 def _written(signal: SignalName, snapshot: Snapshot) -> str:
