@@ -91,6 +91,14 @@ class FakeApi:
         if self.objects.pop((resource.plural, namespace, name), None) is not None:
             self.writes.append(("delete", resource.plural, {"metadata": {"namespace": namespace, "name": name}}))
 
+    def forget(self, plural: str, namespace: str, name: str) -> None:
+        """As if an object had never been, with who owned what of it."""
+        key = plural, namespace, name
+        del self.objects[key]
+        for owned in (self._owned, self._annotations):
+            for one in [one for one in owned if one[0] == key]:
+                del owned[one]
+
     def _annotated(self, key: tuple[str, str, str], manager: str, held: Object, applied: Object) -> Object:
         there = held["metadata"].get("annotations") or {}
         mine, self._annotations[key, manager] = self._annotations.get((key, manager), set()), set(applied)

@@ -138,11 +138,7 @@ class Operator:
         for resource, obj in self.there:
             held = self.service.held(resource, obj["metadata"]["name"])
             self.service.world.drop(resource, held)
-            key = resource.plural, "serving", obj["metadata"]["name"]
-            del self.service.api.objects[key]
-            owned = self.service.api._owned
-            for one in [one for one in owned if one[0] == key]:
-                del owned[one]
+            self.service.api.forget(resource.plural, "serving", obj["metadata"]["name"])
         self.there.clear()
 
 
