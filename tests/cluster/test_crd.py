@@ -100,6 +100,7 @@ def test_defaults_are_filled_in(cluster: LocalCluster, namespace: str) -> None:
             "autoscalerScaleDown": "Refuse",
             "stabilization": "5m",
             "annotate": True,
+            "cooperate": {"pauseScaleIn": False, "podDeletionCost": False, "disruptionBudget": False},
         },
     }
 

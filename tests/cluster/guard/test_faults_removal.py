@@ -77,13 +77,15 @@ CHANGES_BY_ITSELF = {"events", "leases", "endpointslices", "endpoints", "pods", 
 MOVES = ("resourceVersion", "generation", "managedFields")
 
 
-def everything(cluster: LocalCluster) -> dict[str, Any]:
-    """All objects of all kinds, without what moves by itself."""
+def everything(cluster: LocalCluster, leaving: set[str]) -> dict[str, Any]:
+    """All objects of all kinds, without what moves by itself and the namespaces that other tests leave behind."""
     names = cluster.kubectl("api-resources", "--verbs=list", "-o", "name", "--no-headers").stdout.split()
     plurals = [name for name in names if name.partition(".")[0] not in CHANGES_BY_ITSELF | {"componentstatuses"}]
     listed = cluster.kubectl("get", ",".join(plurals), "-A", "-o", "json").stdout
     found = {}
     for obj in json.loads(listed)["items"]:
+        if obj["metadata"].get("namespace", obj["metadata"]["name"]) in leaving:
+            continue
         metadata = {key: value for key, value in obj["metadata"].items() if key not in MOVES}
         name = "/".join((obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"]))
         found[name] = {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
@@ -100,7 +102,9 @@ def test_after_an_uninstallation_the_objects_are_those_from_before_the_installat
     cluster.kubectl("delete", "namespace", "scalewarden", "--timeout=60s")
     bare = Bench.make(cluster, described=False)
     cluster.kubectl("wait", "--for=jsonpath={.status.observedGeneration}=1", "deployment/llama", "-n", bare.namespace)
-    before = everything(cluster)
+    spaces = [one["metadata"] for one in cluster.list("namespaces")]
+    leaving = {one["name"] for one in spaces if one.get("deletionTimestamp")}
+    before = everything(cluster, leaving)
     install(cluster, port)
     guard = start_guard()
     token = cluster.kubeconfig_for(cluster.token("scalewarden", "scalewarden-operator"), "operator")
@@ -111,7 +115,7 @@ def test_after_an_uninstallation_the_objects_are_those_from_before_the_installat
         cluster.wait_for(lambda: "deployments/llama" in bare.fences(), "a fence", 40)
         cluster.wait_for(lambda: not bare.scale(2).done, "a refusal", 20)
         cluster.wait_for(lambda: "scalewarden.dev/verdict" in annotations(bare), "the annotations", 20)
-        added = everything(cluster).keys() - before.keys()
+        added = everything(cluster, leaving).keys() - before.keys()
         assert len(added) > 20 and all("scalewarden" in name for name in added - children(bare))
         assert operator.stop() == 0
         assert "Traceback" not in operator.log
@@ -122,7 +126,7 @@ def test_after_an_uninstallation_the_objects_are_those_from_before_the_installat
         cluster.kubectl("label", "namespace", bare.namespace, "scalewarden.dev/guard-")
         bare.kubectl("annotate", "hpa,deployment", "--all", "scalewarden.dev/verdict-", "scalewarden.dev/findings-")
         cluster.kubectl("delete", "namespace", "scalewarden", "--timeout=60s")
-        after = everything(cluster)
+        after = everything(cluster, leaving)
         assert sorted(after) == sorted(before)
         assert [name for name in before if after[name] != before[name]] == []
         leases = cluster.list("leases")
