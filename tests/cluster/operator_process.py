@@ -140,24 +140,6 @@ def condition(cluster: LocalCluster, namespace: str, kind: str, name: str = "cha
     return next((one for one in status.get("conditions", []) if one["type"] == kind), {})
 
 
-def scaled_object_kind() -> dict[str, Any]:
-    """The kind as KEDA names it, without its schema."""
-    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    names = {
-        "kind": "ScaledObject",
-        "listKind": "ScaledObjectList",
-        "plural": "scaledobjects",
-        "singular": "scaledobject",
-    }
-    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": free}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "scaledobjects.keda.sh"},
-        "spec": {"group": "keda.sh", "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-
-
 def fences(cluster: LocalCluster, namespace: str) -> dict[str, Any]:
     """The floors in force."""
     found = cluster.kubectl("get", "scalefence", "scalewarden", "-n", namespace, "-o", "yaml", check=False)

@@ -14,6 +14,7 @@ import pytest
 from scalewarden.model.marks import COST, PAUSE
 from tests.cluster import operator_process as op
 from tests.cluster.engine_pages import EnginePages
+from tests.cluster.keda import keda
 from tests.cluster_fixtures import start_or_skip
 from tools.installed import Installed
 from tools.localcluster import LocalCluster
@@ -31,7 +32,7 @@ AT_ONCE = {"stabilization": "0s", "thresholds": {"dwell": "0"}}
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with start_or_skip("cooperation", CONTROL_PLANE) as running:
-        running.apply(op.scaled_object_kind())
+        running.apply(keda())
         running.wait_for(lambda: "scaledobjects" in running.kubectl("api-resources").stdout, "ScaledObjects served", 30)
         yield running
 
