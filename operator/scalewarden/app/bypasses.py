@@ -7,9 +7,8 @@ from scalewarden.app.fences import GUARD_LABEL, Fences
 from scalewarden.app.judging import Judged
 from scalewarden.app.recorder import EventRecorder
 from scalewarden.judgement.evaluate import Evaluation
-from scalewarden.model.policy import Mode
 from scalewarden.sources.kubeapi import ApiError, KubeApi
-from scalewarden.sources.writers import replicas_writer
+from scalewarden.sources.managedfields import replicas_writer
 from scalewarden.surfaces import bypass
 from scalewarden.surfaces.bypass import Bypass, Stood
 from scalewarden.surfaces.events import Notice, Subjects
@@ -42,7 +41,8 @@ class Bypasses:
         self._stood[one.uid] = after = bypass.stood(one.evaluation, uid, floor)
         for notice in self._ended(one, one.evaluation, about):
             await self.recorder.tell(notice)
-        passed = bypass.bypassed(before, after, now) if before and self._refuses(one, now) else None
+        refuses = policy.enforces(self.fences.max_mode, now)  # where nobody wants refusals, none was passed by
+        passed = bypass.bypassed(before, after, now) if before and refuses else None
         if passed is not None:
             self._awaited[one.uid] = passed
             writer = await self._writer(one)
@@ -54,12 +54,6 @@ class Bypasses:
         there = {one.uid for one in judged}
         self._stood = {uid: found for uid, found in self._stood.items() if uid in there}
         self._awaited = {uid: found for uid, found in self._awaited.items() if uid in there}
-
-    def _refuses(self, one: Judged, now: float) -> bool:
-        """Where nobody wants refusals now, none was passed by."""
-        policy = one.declared.policy if one.declared else None
-        broken = policy is not None and policy.break_glass_until is not None and now < policy.break_glass_until
-        return policy is not None and not broken and policy.mode.capped(self.fences.max_mode) is Mode.ENFORCE
 
     def _ended(self, one: Judged, evaluation: Evaluation, about: Subjects) -> Iterator[Notice]:
         awaited, regret = self._awaited.get(one.uid), evaluation.history.regret

@@ -7,6 +7,7 @@ from scalewarden.model.checked import Checked, Level
 from scalewarden.rules.scaledown import survivors_overcommitted
 from scalewarden.sources.behavior import count
 from scalewarden.sources.manifests.parsing import Manifest
+from scalewarden.sources.tree import child
 
 _FIELDS = {
     "HorizontalPodAutoscaler": ("spec.minReplicas", "spec.maxReplicas"),
@@ -57,7 +58,5 @@ def finding(one: Lowered, said: str, level: Level) -> Checked:
 
 
 def _count(manifest: Manifest, field: str) -> int | None:
-    found: object = manifest.value
-    for key in field.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return count(found)
+    *path, last = field.split(".")
+    return count(child(manifest.value, *path).get(last))

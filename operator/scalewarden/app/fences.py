@@ -11,7 +11,7 @@ from scalewarden.app.world import World
 from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.fence import FENCE_NAME
-from scalewarden.model.policy import Mode, Policy
+from scalewarden.model.policy import Mode
 from scalewarden.rules.gpu_use import uses_gpus
 from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kuberesource import SCALE_FENCES
@@ -91,18 +91,13 @@ class Fences:
         """Of a service that could not be judged the last good entries stand, until they expire or glass is broken."""
         policy = one.declared.policy if one.declared else None
         content = _content(there)
-        if policy is None or self._still_enforced(policy, now):
+        if policy is None or policy.enforces(self.max_mode, now):
             plan.fences |= {
                 key: found
                 for key, found in content["fences"].items()
                 if found["owner"] == one.name and _lasts(found, now)
             }
         plan.autoscaling |= {key: found for key, found in content["autoscaling"].items() if found["owner"] == one.name}
-
-    def _still_enforced(self, policy: Policy, now: float) -> bool:
-        """False once the owner or the administrator no longer enforces, or glass is broken."""
-        broken = policy.break_glass_until is not None and now < policy.break_glass_until
-        return policy.mode.capped(self.max_mode) is Mode.ENFORCE and not broken
 
     async def _apply(self, namespace: str, plan: Plan, there: Object) -> bool:
         """True where the object now holds the plan.

@@ -89,8 +89,7 @@ class Judge:
     @property
     def glass_broken(self) -> bool:
         """True while a recorded break-glass is in force."""
-        until = self.policy.break_glass_until
-        return until is not None and self.snapshot.at < until
+        return self.policy.glass_broken(self.snapshot.at)
 
     @property
     def evidence_at(self) -> float:

@@ -77,3 +77,12 @@ class Policy:
     cooperate: frozenset[Way] = frozenset()
     break_glass_until: float | None = None
     break_glass_reason: str = ""
+
+    def glass_broken(self, now: float) -> bool:
+        """True while a recorded break-glass is in force."""
+        return self.break_glass_until is not None and now < self.break_glass_until
+
+    def enforces(self, ceiling: Mode, now: float) -> bool:
+        """True where decreases are refused: the owner and the administrator's ceiling want it, and no glass is
+        broken."""
+        return self.mode.capped(ceiling) is Mode.ENFORCE and not self.glass_broken(now)

@@ -67,7 +67,7 @@ class Guarded:
 
     def glass_broken(self, now: float) -> bool:
         """True while a recorded break-glass is in force."""
-        return self.policy.break_glass_until is not None and now < self.policy.break_glass_until
+        return self.policy.glass_broken(now)
 
 
 Reader = Callable[[Mapping[str, Any]], Autoscaler]

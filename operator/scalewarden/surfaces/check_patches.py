@@ -4,17 +4,13 @@ from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import TABLES
-
-WAITING_PER_REPLICA = 3
-"""Requests that may wait per replica: the spare queue that llm-d's autoscaler aims at."""
-STABILIZATION = 300
-"""Seconds: HPA's own default, and as long as a model's start by our default."""
+from scalewarden.surfaces.suggest_lines import PERIOD, SERVER, STABILIZATION, WAITING_TARGET
 
 _BRAKE = f"""behavior:
   scaleDown:
-    stabilizationWindowSeconds: {STABILIZATION}
+    stabilizationWindowSeconds: {STABILIZATION.default:g}
     policies:
-      - {{type: Pods, value: 1, periodSeconds: 60}}
+      - {{type: Pods, value: 1, periodSeconds: {PERIOD.default:g}}}
 """
 _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 
@@ -54,7 +50,7 @@ def _metrics(engine: Engine) -> str:
     - type: Pods
       pods:
         metric: {{name: "{waiting_series(engine)}"}}
-        target: {{type: AverageValue, averageValue: "{WAITING_PER_REPLICA}"}}
+        target: {{type: AverageValue, averageValue: "{WAITING_TARGET.default:g}"}}
 """
 
 
@@ -63,9 +59,9 @@ def _triggers(engine: Engine) -> str:
   triggers:
     - type: prometheus
       metadata:
-        serverAddress: http://prometheus.monitoring:9090
+        serverAddress: {SERVER}
         query: sum({waiting_series(engine)})
-        threshold: "{WAITING_PER_REPLICA}"
+        threshold: "{WAITING_TARGET.default:g}"
         ignoreNullValues: "false"
 """
 

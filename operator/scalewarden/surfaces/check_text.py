@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scalewarden.model.checked import Checked, Level, Remark, Report
+from scalewarden.surfaces.explain_text import counted
 
 _COLOURS = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 _LONGEST_LINE = 100
@@ -68,13 +69,9 @@ def _alike(remarks: tuple[Remark, ...]) -> Iterable[tuple[str, list[Remark]]]:
 
 def summary(report: Report) -> str:
     """`2 errors, 1 warning, 0 notes in 14 files: 3 of 41 objects were judged`."""
-    counts = ", ".join(_number(report.count(level), str(level)) for level in Level)
-    silenced = f"; {_number(report.baseline, 'finding')} of the baseline not shown" if report.baseline else ""
+    counts = ", ".join(counted(report.count(level), str(level)) for level in Level)
+    silenced = f"; {counted(report.baseline, 'finding')} of the baseline not shown" if report.baseline else ""
     return (
-        f"{counts} in {_number(report.files, 'file')}: {report.judged} of {_number(report.documents, 'object')} "
+        f"{counts} in {counted(report.files, 'file')}: {report.judged} of {counted(report.documents, 'object')} "
         f"concern LLM inference{silenced}"
     )
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")

@@ -2,14 +2,11 @@
 
 from scalewarden.surfaces.metrics import SAFE
 from scalewarden.surfaces.suggest import Kind, Metric, Suggestion
-from scalewarden.surfaces.suggest_lines import POLLING
+from scalewarden.surfaces.suggest_lines import POLLING, SERVER
 from scalewarden.surfaces.suggest_series import Followed
 from scalewarden.surfaces.suggest_targets import default
 from scalewarden.surfaces.suggest_text import SAFE_SAID, behavior, head, metric_said, reference
 from scalewarden.surfaces.suggest_yaml import Node, Said, document
-
-SERVER = "http://prometheus.monitoring:9090"
-"""Where a Prometheus often is; said to be checked."""
 
 _PODS = {
     "Deployment": "-[a-z0-9]+-[a-z0-9]{5}",

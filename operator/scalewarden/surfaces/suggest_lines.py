@@ -41,3 +41,5 @@ LONGEST_STABILIZATION = 3600.0
 """Seconds; the API server takes no longer window."""
 LONGEST_PERIOD = 1800.0
 """Seconds; the API server takes no longer period of a policy."""
+SERVER = "http://prometheus.monitoring:9090"
+"""Where a Prometheus often is; said to be checked."""

@@ -8,7 +8,7 @@ from scalewarden.model.duration import rfc3339
 from scalewarden.model.policy import Mode
 from scalewarden.sources.kubeapi import ApiError
 from scalewarden.sources.kuberesource import DEPLOYMENTS, INFERENCE_DEPLOYMENTS, PODS
-from scalewarden.sources.writers import replicas_writer
+from scalewarden.sources.managedfields import replicas_writer
 from tests.unit.app.service import NOW, Service, deployment, described
 
 NEXT = NOW + 15

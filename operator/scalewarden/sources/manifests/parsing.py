@@ -110,27 +110,25 @@ class Manifest:
 
     def holds(self, path: str) -> bool:
         """True where something is written at a path."""
-        node: yaml.Node = self.node
-        for name, index in _STEP.findall(path):
-            found = _step(node, int(index) if index else name)
-            if found is None:
-                return False
-            node = found[1]
-        return True
+        return len(list(self._down(path))) == len(_STEP.findall(path))
 
     def place(self, path: str = "") -> Place:
         """Where the value at a path like `spec.metrics[0].resource` stands, or the deepest part that is there."""
-        node: yaml.Node = self.node
-        key: yaml.Node = self.node
-        for name, index in _STEP.findall(path):
-            found = _step(node, int(index) if index else name)
-            if found is None:
-                break
-            key, node = found
+        *_, (key, node) = (self.node, self.node), *self._down(path)
         mark = key.start_mark
         scalar = isinstance(node, yaml.ScalarNode) and node.end_mark.line == mark.line
         end = node.end_mark.column + 1 if scalar else None
         return self.text.place(mark.line + 1, mark.column + 1, end)
+
+    def _down(self, path: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """The key and the value of each step of a path, as far as it is written."""
+        node: yaml.Node = self.node
+        for name, index in _STEP.findall(path):
+            found = _step(node, int(index) if index else name)
+            if found is None:
+                return
+            yield found
+            node = found[1]
 
 
 def _step(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
