@@ -24,8 +24,7 @@ from tools.localcluster import LocalCluster
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cooperate"
-AT_ONCE = {"stabilization": "10s", "thresholds": {"dwell": "0"}}
-"""As soon as may be; not at once: what replicas that just left carried is counted from the next evaluation on."""
+AT_ONCE = {"stabilization": "0s", "thresholds": {"dwell": "0"}}
 NOBODY_REFUSES = {"signals": {"window": "1m"}, "policy": {"mode": "Observe", **AT_ONCE}}
 HELD = {"signals": {"window": "1m"}, "policy": {"cooperate": {"pauseScaleIn": True}, **AT_ONCE}}
 

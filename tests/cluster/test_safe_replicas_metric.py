@@ -25,12 +25,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cooperate"
 SHORT = {
     "signals": {"window": "1m"},
-    "policy": {"mode": "Observe", "stabilization": "10s", "thresholds": {"dwell": "0"}},
+    "policy": {"mode": "Observe", "stabilization": "0s", "thresholds": {"dwell": "0"}},
 }
-"""In mode Observe nothing can be refused; what was busy is forgotten in a minute.
-
-Without any stabilization the safe count dips for one evaluation after a removal: docs/concepts/limits.md.
-"""
+"""In mode Observe nothing can be refused; what was busy is forgotten in a minute."""
 SYNCS = 10.0
 """Seconds in which the HPA controller looks five times."""
 

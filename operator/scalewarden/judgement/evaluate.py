@@ -7,6 +7,7 @@ from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.diagnose import diagnose
 from scalewarden.judgement.frontier import Frontier, frontier
 from scalewarden.judgement.learn import learn
+from scalewarden.judgement.left import with_those_that_left
 from scalewarden.judgement.remember import remember
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.baseline import Learned
@@ -50,7 +51,7 @@ class Evaluation:
 def evaluate(snapshot: Snapshot, policy: Policy) -> Evaluation:
     """Judge the snapshot's intent, or one removal by an autoscaler where there is none."""
     intent = snapshot.intent or default_intent(snapshot)
-    snapshot = replace(snapshot, intent=intent)
+    snapshot = replace(with_those_that_left(snapshot), intent=intent)
     findings = all_findings(snapshot)
     judge = Judge(snapshot, findings, policy)
     found = frontier(judge)

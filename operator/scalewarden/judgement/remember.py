@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import Frontier
+from scalewarden.judgement.left import wanted
 from scalewarden.judgement.regret import regret
 from scalewarden.judgement.remember_scale_up import most_ready, scale_up
 from scalewarden.judgement.safe_count import safe_now
 from scalewarden.model.intent import Actor
 from scalewarden.model.signal import Point
-from scalewarden.model.snapshot import DenyMemory, History, Removed, Snapshot
+from scalewarden.model.snapshot import DenyMemory, History, Snapshot
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.rules.against_latency import remembered
 from scalewarden.whatif import predict, trust
@@ -19,17 +20,16 @@ EVIDENCE_FREE = frozenset({Reason.BELOW_MINIMUM, Reason.SIGNALS_MISSING, Reason.
 
 
 def remember(judge: Judge, found: Frontier | None) -> History:
-    """The history for the next snapshot, from this one's and what was found now."""
+    """The history for the next snapshot; who left is in this one's already (`left.py`)."""
     snapshot = judge.snapshot
     before = snapshot.history or History(since=snapshot.at)
-    good, removed = _signals_good(judge), _removed(snapshot, before)
+    good = _signals_good(judge)
     return replace(
         before,
         safe_counts=_safe_counts(judge, before),
         kv_denied=_kv_denied(judge, before),
         last_ready=snapshot.ready,
-        removed=removed,
-        wanted=_wanted(snapshot, before),
+        wanted=wanted(snapshot, before),
         last_deny=_last_deny(judge, before, found, good),
         missing_since=_missing_since(snapshot, before, good),
         signals_good_since=(before.signals_good_since or snapshot.at) if good else None,
@@ -37,7 +37,7 @@ def remember(judge: Judge, found: Frontier | None) -> History:
         most_ready=most_ready(snapshot, before),
         scale_up=scale_up(snapshot, before),
         pairs=remembered(snapshot),
-        regret=regret(judge, found, removed),
+        regret=regret(judge, found),
     )
 
 
@@ -68,27 +68,6 @@ def _kv_denied(judge: Judge, before: History) -> dict[int, float]:
         if (value >= limits["kvUsageDeny"] and not surge) or (to in kept and value > one.allow("kvUsageAllow")):
             kept[to] = max(kept.get(to, 0.0), min(at, judge.evidence_at))
     return kept
-
-
-def _wanted(snapshot: Snapshot, before: History) -> tuple[Point, ...]:
-    horizon = snapshot.at - snapshot.thresholds["afterFall"]
-    return (*(p for p in before.wanted if p.at > horizon), Point(snapshot.at, float(snapshot.replicas_desired)))
-
-
-def _removed(snapshot: Snapshot, before: History) -> tuple[Removed, ...]:
-    """Replicas that left while the ready count fell; those that were replaced are not missed, also where a rollout
-    starts the new one before the old one goes: more than were wanted lately are not missed."""
-    horizon = snapshot.at - snapshot.thresholds["afterFall"]
-    here = {replica.pod for replica in snapshot.ready}
-    recent = [one for one in before.removed if one.at > horizon and one.replica.pod not in here]
-    left = [Removed(replica, snapshot.at) for replica in before.last_ready if replica.pod not in here]
-    known = {one.replica.pod for one in recent}
-    everyone = [*recent, *(one for one in left if one.replica.pod not in known)]
-    served = len(before.last_ready)
-    if before.wanted:
-        served = min(served, int(max(point.value for point in _wanted(snapshot, before))))
-    missing = served + len(recent) - len(here)
-    return tuple(everyone[-missing:]) if missing > 0 else ()
 
 
 def _last_deny(judge: Judge, before: History, found: Frontier | None, good: bool) -> DenyMemory | None:

@@ -7,17 +7,12 @@ from scalewarden.judgement.hurt import SETTLING, arrivals, grew, hurt, in_flight
 from scalewarden.judgement.margin import counted
 from scalewarden.model.intent import Actor
 from scalewarden.model.regret import Last, Outcome, Regret, Removal
-from scalewarden.model.snapshot import History, Removed, Snapshot
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import case
-from scalewarden.whatif.fleet import fleet
 
 
-def watched(judge: Judge, known: Regret, removed: tuple[Removed, ...]) -> Regret:
-    """The record with one more look at the removal that is watched, and with the one that begins now.
-
-    removed: the replicas that just left, with their last load.
-    """
+def watched(judge: Judge, known: Regret) -> Regret:
+    """The record with one more look at the removal that is watched, and with the one that begins now."""
     snapshot, removal = judge.snapshot, known.removal
     if removal is not None:
         removal = replace(removal, hurt=removal.hurt or hurt(judge, removal.at))
@@ -28,17 +23,14 @@ def watched(judge: Judge, known: Regret, removed: tuple[Removed, ...]) -> Regret
         else:
             known = replace(known, removal=removal)
     if snapshot.replicas_desired < known.desired and snapshot.replicas_desired > 0 and snapshot.ready:
-        known = replace(known, removal=_begun(snapshot, known, removed))
+        known = replace(known, removal=_begun(judge, known))
     return known
 
 
-def _begun(snapshot: Snapshot, known: Regret, removed: tuple[Removed, ...]) -> Removal:
+def _begun(judge: Judge, known: Regret) -> Removal:
     """The survivors carry what leaves and what has just left."""
-    to = snapshot.replicas_desired
-    history = replace(snapshot.history or History(since=snapshot.at), removed=removed)
-    whole = replace(snapshot, history=history)
-    one = case(whole, fleet(whole), to, Actor.AUTOSCALER)
-    predicted = predict.kv_cache_usage(one)
+    snapshot, to = judge.snapshot, judge.snapshot.replicas_desired
+    predicted = predict.kv_cache_usage(case(snapshot, judge.fleet, to, Actor.AUTOSCALER))
     return Removal(
         snapshot.at, known.desired, to, to >= known.floor, predicted, arrivals(snapshot), in_flight(snapshot)
     )

@@ -7,6 +7,7 @@ import pytest
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import EXPLANATION, Frontier, frontier
+from scalewarden.judgement.left import with_those_that_left
 from scalewarden.judgement.remember import remember
 from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Absent, Point
@@ -23,7 +24,7 @@ def found(snap: Snapshot, policy: Policy = Policy()) -> Frontier | None:
 
 
 def left(snap: Snapshot, policy: Policy = Policy()) -> History:
-    judge = Judge(snap, (), policy)
+    judge = Judge(with_those_that_left(snap), (), policy)
     return remember(judge, frontier(judge))
 
 

@@ -290,7 +290,7 @@ def test_what_is_watched_says_what_it_was() -> None:
     watched = service.known.removal
     assert watched is not None
     assert (watched.at, watched.from_, watched.to, watched.arrivals, watched.in_flight) == (AT + 15, 4, 3, 2.0, 15.0)
-    assert (service.known.desired, service.known.floor) == (3, 2)
+    assert (service.known.desired, service.known.floor) == (3, 3)
 
 
 def test_a_refusal_of_zero_was_needed_while_anything_ran() -> None:

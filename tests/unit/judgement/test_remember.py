@@ -7,6 +7,7 @@ import pytest
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import EXPLANATION, Frontier, frontier
+from scalewarden.judgement.left import with_those_that_left
 from scalewarden.judgement.remember import remember
 from scalewarden.model.policy import Policy
 from scalewarden.model.signal import Point
@@ -16,7 +17,7 @@ from tests.builders import AT, fleet, later, replica, snapshot
 
 
 def step(snap: Snapshot, policy: Policy = Policy()) -> tuple[Frontier | None, History]:
-    judge = Judge(snap, (), policy)
+    judge = Judge(with_those_that_left(snap), (), policy)
     found = frontier(judge)
     return found, remember(judge, found)
 
