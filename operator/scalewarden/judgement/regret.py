@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.frontier import Frontier
+from scalewarden.judgement.hurt import arrivals, in_flight
 from scalewarden.judgement.margin import forgotten
 from scalewarden.judgement.refusals import looked_back
 from scalewarden.judgement.removals import watched
@@ -19,4 +20,10 @@ def regret(judge: Judge, found: Frontier | None) -> Regret:
     known = snapshot.history.regret if snapshot.history else None
     before = known or Regret(snapshot.replicas_desired)
     now = looked_back(judge, watched(judge, forgotten(before, snapshot)))
-    return replace(now, desired=snapshot.replicas_desired, floor=found.autoscaler_replicas if found else 0)
+    return replace(
+        now,
+        desired=snapshot.replicas_desired,
+        floor=found.autoscaler_replicas if found else 0,
+        arrivals=arrivals(snapshot),
+        in_flight=in_flight(snapshot),
+    )

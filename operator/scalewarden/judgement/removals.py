@@ -7,6 +7,7 @@ from scalewarden.judgement.hurt import SETTLING, arrivals, grew, hurt, in_flight
 from scalewarden.judgement.margin import counted
 from scalewarden.model.intent import Actor
 from scalewarden.model.regret import Last, Outcome, Regret, Removal
+from scalewarden.model.snapshot import Snapshot
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import case
 
@@ -31,9 +32,16 @@ def _begun(judge: Judge, known: Regret) -> Removal:
     """The survivors carry what leaves and what has just left."""
     snapshot, to = judge.snapshot, judge.snapshot.replicas_desired
     predicted = predict.kv_cache_usage(case(snapshot, judge.fleet, to, Actor.AUTOSCALER))
-    return Removal(
-        snapshot.at, known.desired, to, to >= known.floor, predicted, arrivals(snapshot), in_flight(snapshot)
-    )
+    came, flying = _load_before(snapshot, known)
+    return Removal(snapshot.at, known.desired, to, to >= known.floor, predicted, came, flying)
+
+
+def _load_before(snapshot: Snapshot, known: Regret) -> tuple[float | None, float | None]:
+    """Requests/s and requests of all replicas before it: as of the last evaluation, where some have left since."""
+    removed = snapshot.history.removed if snapshot.history else ()
+    if any(one.at == snapshot.at for one in removed):
+        return known.arrivals, known.in_flight
+    return arrivals(snapshot), in_flight(snapshot)
 
 
 def _outcome(judge: Judge, removal: Removal, *, whole: bool) -> Last:

@@ -69,7 +69,8 @@ class Last:
 class Regret:
     """The record of one service.
 
-    desired and floor: the replica count, and the one that autoscalers were not let below, as of the last evaluation.
+    desired and floor: the replica count, and the one that autoscalers were not let below, as of the last evaluation;
+    arrivals and in_flight: requests/s and requests of that moment, None where not known.
     counts: how often each outcome came. margin (fraction): what is taken off the Allow lines of load. good: removals
     that were fine and refusals that were needless since it last moved. changed_at: when it last moved. answered:
     refusals up to then have had their look back.
@@ -77,6 +78,8 @@ class Regret:
 
     desired: int
     floor: int = 0
+    arrivals: float | None = None
+    in_flight: float | None = None
     removal: Removal | None = None
     held: Held | None = None
     counts: Mapping[Outcome, int] = field(default_factory=dict)

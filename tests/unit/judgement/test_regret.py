@@ -289,7 +289,7 @@ def test_what_is_watched_says_what_it_was() -> None:
     service.look(15, fleet(3, kv=0.4, running=5.0), desired=3)
     watched = service.known.removal
     assert watched is not None
-    assert (watched.at, watched.from_, watched.to, watched.arrivals, watched.in_flight) == (AT + 15, 4, 3, 2.0, 15.0)
+    assert (watched.at, watched.from_, watched.to, watched.arrivals, watched.in_flight) == (AT + 15, 4, 3, 2.0, 16.0)
     assert (service.known.desired, service.known.floor) == (3, 3)
 
 
@@ -355,3 +355,12 @@ def test_a_history_with_regret_survives_json() -> None:
     service = removed(fleet(3, kv=0.85))
     snap = snapshot(fleet(3, kv=0.85), history=service.history)
     assert from_json(to_json(snap)) == snap
+
+
+def test_load_is_that_of_before_where_pods_are_gone_with_the_count() -> None:
+    """Closed-loop users: what waits on those that stay is the load that left, not more of it."""
+    service = Service()
+    service.look(0, fleet(4, kv=0.6, running=8.0))
+    service.look(15, fleet(2, kv=0.95, running=16.0), desired=2)
+    watched = service.known.removal
+    assert watched is not None and watched.in_flight == 32.0
