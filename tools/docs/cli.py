@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from scalewarden.cli.main import SUMMARIES, app
 from scalewarden.surfaces.check_json import CheckDocument
 from scalewarden.surfaces.evaluation_json_models import Document, EvaluationDocument
+from scalewarden.surfaces.replay_json_models import ReplayDocument
 from scalewarden.surfaces.what_if_json import WhatIfDocument
 from tools.docs import files
 
@@ -19,6 +20,7 @@ DOCUMENTS: dict[Path, type[Document]] = {
     Path("docs/reference/evaluate.schema.json"): EvaluationDocument,
     Path("docs/reference/what-if.schema.json"): WhatIfDocument,
     Path("docs/reference/check.schema.json"): CheckDocument,
+    Path("docs/reference/replay.schema.json"): ReplayDocument,
 }
 """The shape of `-o json`, by where its schema is written."""
 
@@ -35,7 +37,7 @@ honoured. A problem is two lines, `error:` what and where, `hint:` what to do, w
 
 `evaluate` and `what-if` exit with 0 for Allow, 1 for Deny, 3 for Hold and 2 for bad input, whatever the mode. Their
 JSON is described by [evaluate.schema.json](evaluate.schema.json) and [what-if.schema.json](what-if.schema.json), that
-of `check` by [check.schema.json](check.schema.json).
+of `check` by [check.schema.json](check.schema.json), that of `replay` by [replay.schema.json](replay.schema.json).
 """
 
 

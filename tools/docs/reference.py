@@ -18,6 +18,7 @@ PAGES = (
     ("JSON of `evaluate`", "evaluate.schema.json", "schema of `scalewarden evaluate -o json`"),
     ("JSON of `what-if`", "what-if.schema.json", "schema of `scalewarden what-if -o json`"),
     ("JSON of `check`", "check.schema.json", "schema of `scalewarden check -o json`"),
+    ("JSON of `replay`", "replay.schema.json", "schema of `scalewarden replay -o json`"),
     ("Metrics", "metrics.md", "what operator and guard export about themselves"),
     ("Helm chart", "../../charts/scalewarden/README.md", "what it installs, and its values"),
 )
