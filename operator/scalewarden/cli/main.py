@@ -18,6 +18,7 @@ SUMMARIES = {
     "what-if": "Predict what fewer replicas would do; which count is safe.",
     "check": "Judge manifests before they are merged.",
     "suggest": "Print a sound HPA or ScaledObject for a service.",
+    "replay": "Say what the guard would have done, over the past.",
     "doctor": "Say what brings each missing signal; test the fence.",
     "record": "Record a live service: a support bundle without secrets.",
     "release": "Break the glass: lift refusals for a while, on the record.",

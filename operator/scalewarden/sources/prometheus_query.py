@@ -13,7 +13,7 @@ any namespace does; series of other pods are dropped when they arrive.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -128,7 +128,7 @@ def _length(names: Iterable[str]) -> int:
 class Sorter:
     """Series in, the pages of each target out; series of other pods, and native histograms, are left out."""
 
-    def __init__(self, pods: frozenset[PodKey], labels: Labels = Labels(), wanted: Wanted = EVERYTHING) -> None:
+    def __init__(self, pods: Container[PodKey], labels: Labels = Labels(), wanted: Wanted = EVERYTHING) -> None:
         self._pods = pods
         self._labels = labels
         self._wanted = wanted

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scalewarden.errors import BadRecording
+from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.intent import Intent
 from scalewarden.model.signal import Absent
@@ -52,7 +53,11 @@ class Recording:
         return tuple(sorted({scrape.at for one in series if not isinstance(one, Absent) for scrape in one}))
 
     def snapshot(
-        self, at: float | None = None, history: History | None = None, intent: Intent | None = None
+        self,
+        at: float | None = None,
+        history: History | None = None,
+        intent: Intent | None = None,
+        learned: Learned | None = None,
     ) -> Snapshot:
         """The snapshot at `at` (default: the recording's instant), from scrapes up to then only.
 
@@ -65,6 +70,7 @@ class Recording:
             at=instant,
             history=history,
             intent=intent or self.intent,
+            learned=learned,
         )
 
     def _facts(self, at: float, *, own: bool) -> Facts:

@@ -25,10 +25,11 @@ KINDS = {
 @dataclass(frozen=True, slots=True)
 class Described:
     """A workload's service: its InferenceDeployment (`made` up from the target where the manifests hold none) and the
-    snapshot, at the instant 0, in which no replica was looked at. unplaced: the workload names no namespace. serves:
-    what its pod template serves, as `check` reads it."""
+    snapshot, at the instant 0, in which no replica was looked at, with the facts that it was made of. unplaced: the
+    workload names no namespace. serves: what its pod template serves, as `check` reads it."""
 
     declared: InferenceDeployment
+    facts: Facts
     snapshot: Snapshot
     made: bool
     unplaced: bool
@@ -63,7 +64,9 @@ def _described(
     )
     unplaced = not child(workload, "metadata").get("namespace")
     said = serves(pod_template_of(workload))
-    return Described(declared, assemble(declared, facts, at=0.0), made=own is None, unplaced=unplaced, serves=said)
+    return Described(
+        declared, facts, assemble(declared, facts, at=0.0), made=own is None, unplaced=unplaced, serves=said
+    )
 
 
 def _serves(service: InferenceDeployment, kind: str, name: str, namespace: str) -> bool:

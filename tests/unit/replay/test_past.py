@@ -1,0 +1,141 @@
+"""Pods of the past: their names, when they were there, when they served, and how many were wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from scalewarden.model.signal import Point
+from scalewarden.model.workload import Target
+from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.sources.base import PodKey
+from scalewarden.sources.past_fleet import PastFleet
+from scalewarden.sources.past_names import Family
+from scalewarden.sources.prometheus_past import Moment, Stretch
+from scalewarden.sources.prometheus_query import Page
+from scalewarden.sources.prometheus_query import Target as Scraped
+
+NOW = 1_766_370_000.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "pod", "mine"),
+    [
+        ("Deployment", "chat-7d9c5b6f4d-x2k9p", True),
+        ("Deployment", "chat-7d9c5b6f4d-x2k9", False),
+        ("Deployment", "chat-router-7d9c5b6f4d-x2k9p", False),
+        ("Deployment", "xchat-7d9c5b6f4d-x2k9p", False),
+        ("Rollout", "chat-7d9c5b6f4d-x2k9p", True),
+        ("ReplicaSet", "chat-x2k9p", True),
+        ("StatefulSet", "chat-12", True),
+        ("StatefulSet", "chat-a", False),
+        ("LeaderWorkerSet", "chat-0", True),
+        ("LeaderWorkerSet", "chat-0-1", False),
+        ("InferenceService", "chat-predictor-00001-deployment-7d9c5b6f4d-x2k9p", True),
+    ],
+)
+def test_a_controller_gives_its_pods_names(kind: str, pod: str, mine: bool) -> None:
+    family = Family.of("serving", Target("v1", kind, "chat", kind.lower()))
+    assert (PodKey("serving", pod) in family) is mine
+    assert PodKey("elsewhere", pod) not in family
+
+
+def test_a_dot_in_a_name_is_a_dot() -> None:
+    family = Family.of("serving", Target("apps/v1", "StatefulSet", "llama-3.1", "statefulsets"))
+    assert PodKey("serving", "llama-3.1-0") in family and PodKey("serving", "llama-3x1-0") not in family
+    assert "a name" not in family
+
+
+def moment(at: float, pod: str, up: float | None = 1.0) -> Moment:
+    target = Scraped(PodKey("serving", pod), f"{pod}:8000", ("pods", "", "", ""), exporter=False)
+    return Moment(NOW + at, target, Page(Scrape(NOW + at, (Sample("vllm:num_requests_running", {}, 1.0),)), up))
+
+
+def played(
+    pods: Mapping[str, Sequence[float]],
+    desired: Sequence[Point] = (),
+    ready: Mapping[str, Sequence[Point]] | None = None,
+    end: float = 600.0,
+) -> PastFleet:
+    fleet = PastFleet("serving", NOW - 1000)
+    moments = sorted(moment(at, pod) for pod, instants in pods.items() for at in instants)
+    fleet.take(Stretch(NOW, NOW + end, moments, desired, ready or {}))
+    for one in moments:
+        fleet.reach(one)
+    return fleet
+
+
+def names(fleet: PastFleet, at: float) -> list[str]:
+    return [one.pod for one in fleet.replicas(NOW + at)]
+
+
+def every(start: float, end: float) -> list[float]:
+    return [start + 15.0 * n for n in range(int((end - start) / 15) + 1)]
+
+
+def test_a_pod_is_there_from_its_first_sample_to_a_little_after_its_last() -> None:
+    fleet = played({"a": every(0, 600), "b": every(150, 300)})
+    assert names(fleet, 149) == ["a"] and names(fleet, 150) == names(fleet, 320) == ["a", "b"]
+    assert names(fleet, 323) == ["a"]
+
+
+def test_a_scrape_or_two_that_fail_are_no_end() -> None:
+    fleet = played({"a": [*every(0, 150), *every(240, 600)]})
+    assert names(fleet, 200) == ["a"]
+
+
+def test_where_nobody_says_anything_prometheus_was_away() -> None:
+    fleet = played({"a": [*every(0, 60), *every(400, 600)], "b": [*every(0, 60), *every(400, 600)]})
+    assert names(fleet, 60) == names(fleet, 300) == ["a", "b"]
+
+
+def test_where_only_the_pods_are_silent_they_are_gone() -> None:
+    told = [Point(NOW + at, 2.0 if at < 100 else 0.0) for at in every(0, 600)]
+    fleet = played({"a": every(0, 90), "b": every(0, 90)}, told)
+    assert names(fleet, 90) == ["a", "b"] and names(fleet, 300) == []
+    assert fleet.desired(NOW + 90) == 2 and fleet.desired(NOW + 300) == 0
+
+
+def test_the_wanted_count_is_told_or_counted() -> None:
+    told = [Point(NOW + at, 4.0 if at < 300 else 2.0) for at in every(0, 330)]
+    fleet = played({"a": every(0, 600)}, told)
+    assert [fleet.desired(NOW + at) for at in (0, 299, 300, 600)] == [4, 4, 2, 2]
+    assert fleet.told_counts and fleet.changes() == [NOW + 300]
+    counted = played({"a": every(0, 600), "b": every(150, 300)})
+    assert [counted.desired(NOW + at) for at in (0, 160, 400)] == [1, 2, 1]
+    assert not counted.told_counts and NOW + 150 in counted.changes() and NOW + 300 in counted.changes()
+
+
+def test_a_count_that_is_no_longer_told_stands() -> None:
+    fleet = played({"a": every(0, 900)}, [Point(NOW + at, 3.0) for at in every(0, 60)], end=900)
+    assert fleet.desired(NOW + 30) == 3 and fleet.desired(NOW + 800) == 3
+
+
+def test_who_is_ready_is_told_or_who_can_be_scraped() -> None:
+    told = {"a": [Point(NOW + at, float(at >= 60)) for at in every(0, 600)]}
+    fleet = played({"a": every(0, 600), "b": every(0, 600)}, ready=told)
+    before, after = ({one.pod: one for one in fleet.replicas(NOW + at)} for at in (30, 75))
+    assert (before["a"].ready, after["a"].ready, before["b"].ready) == (False, True, True)
+    assert after["a"].ready_since == NOW + 75 and fleet.told_ready
+    fleet.reach(moment(600, "b", up=0.0))
+    assert [one.ready for one in fleet.replicas(NOW + 600)] == [True, False]
+
+
+def test_who_was_there_at_the_beginning_may_be_older() -> None:
+    fleet = PastFleet("serving", NOW)
+    moments = [*(moment(at, "a") for at in every(0, 600)), *(moment(at, "b") for at in every(300, 600))]
+    fleet.take(Stretch(NOW, NOW + 600, sorted(moments)))
+    for one in sorted(moments):
+        fleet.reach(one)
+    fleet.replicas(NOW + 15)
+    old, new = fleet.replicas(NOW + 300)
+    assert (old.pod, old.ready_since) == ("a", None)
+    assert (new.pod, new.ready_since) == ("b", NOW + 300)
+
+
+def test_what_is_long_gone_is_forgotten() -> None:
+    fleet = played({"a": every(0, 600), "b": every(0, 60)})
+    fleet.take(Stretch(NOW + 600, NOW + 1200, [moment(at, "a") for at in every(615, 1200)]))
+    assert [key.pod for key in fleet.keys] == ["a"]
+    assert [one.pod for one in fleet.endpoints()] == ["a"]

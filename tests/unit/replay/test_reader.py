@@ -1,0 +1,136 @@
+"""How the past is asked for: stretch by stretch, smaller where that is too much, never a part for the whole."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from scalewarden.errors import PartialResponse, SourceError
+from scalewarden.model.workload import Target
+from scalewarden.sources.past_names import Family
+from scalewarden.sources.prometheus_errors import TooMuch
+from scalewarden.sources.prometheus_options import PrometheusOptions
+from scalewarden.sources.prometheus_past import AHEAD, STRETCH, PastReader, Stretch
+from tests.unit.sources.loopback import http_server
+
+NOW = 1_766_370_000.0
+TARGET = Target("apps/v1", "Deployment", "chat", "deployments")
+POD = "chat-7d9c5b6f4d-x2k9p"
+RUNNING = "vllm:num_requests_running"
+
+
+class Server:
+    """Answers every selector from series by name; `most` seconds are the most that it takes. asked: (query, time)."""
+
+    def __init__(self, series: dict[str, list[dict[str, Any]]], most: float = 1e9, **more: Any) -> None:
+        self.series, self.most, self.more = series, most, more
+        self.asked: list[tuple[str, float]] = []
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/label/__name__/values"):
+            if self.more.get("secretive"):
+                return web.json_response({"status": "error", "errorType": "bad_data", "error": "no"}, status=400)
+            return web.json_response({"status": "success", "data": [RUNNING, "up"]})
+        form = await request.post()
+        query = str(form["query"])
+        self.asked.append((query, float(str(form["time"]))))
+        span = re.search(r"\[(\d+)s\]$", query)
+        assert span
+        if float(span[1]) > self.most:
+            error = "query processing would load too many samples into memory in query execution"
+            return web.json_response({"status": "error", "errorType": "execution", "error": error}, status=422)
+        found = [one for name, several in self.series.items() if name in query for one in several]
+        found = [one for one in found if self._labels(one, query)]
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": found}, **self.more.get("said", {})}
+        return web.json_response(answer)
+
+    def _labels(self, series: dict[str, Any], query: str) -> bool:
+        """As Prometheus matches regular expressions: on both ends, a label that is not there being empty."""
+        matchers = re.findall(r'(\w+)=~"([^"]*)"', query)
+        return all(re.fullmatch(pattern, series["metric"].get(name, "")) for name, pattern in matchers)
+
+
+def series(name: str, values: dict[float, float], **labels: str) -> dict[str, Any]:
+    given = {"__name__": name, "namespace": "serving", "pod": POD, **labels}
+    return {"metric": given, "values": [[NOW + at, str(value)] for at, value in values.items()]}
+
+
+async def read(server: Server, seconds: float = 600.0) -> list[Stretch]:
+    async with http_server(server) as port:
+        reader = PastReader(PrometheusOptions(f"http://127.0.0.1:{port}"))
+        family = Family.of("serving", TARGET)
+        try:
+            return await asyncio.to_thread(lambda: list(reader.stretches(family, TARGET, NOW, NOW + seconds)))
+        finally:
+            reader.close()
+
+
+async def test_pages_counts_and_readiness_come_together() -> None:
+    ready = "kube_pod_status_ready"
+    server = Server(
+        {
+            RUNNING: [series(RUNNING, {15: 3, 30: 4}, job="j", instance="i")],
+            "kube_deployment_spec_replicas": [
+                series("kube_deployment_spec_replicas", {10: 2, 40: 3}, deployment="chat"),
+                series("kube_deployment_spec_replicas", {10: 9}, exported_namespace="other", deployment="chat"),
+            ],
+            ready: [series(ready, {12: 1}, condition="true"), series(ready, {12: 0}, exported_namespace="other")],
+        }
+    )
+    (found,) = await read(server)
+    assert [one.at - NOW for one in found.moments] == [15, 30]
+    assert [(point.at - NOW, point.value) for point in found.desired] == [(10, 2), (40, 3)]
+    assert {pod: [point.value for point in points] for pod, points in found.ready.items()} == {POD: [1.0]}
+    assert all(at == NOW + 600 + AHEAD for _, at in server.asked)
+    assert "sglang" not in server.asked[0][0]  # only what the server has is asked for
+
+
+async def test_readiness_under_its_other_name_is_found_and_remembered() -> None:
+    renamed = series("kube_pod_status_ready", {12: 1}, pod="ksm", exported_pod=POD)
+    server = Server({"kube_pod_status_ready": [renamed]})
+    found = await read(server, 2 * STRETCH)
+    asked = [query for query, _ in server.asked if "kube_pod_status_ready" in query]
+    assert POD in found[0].ready and len(found) == 2
+    assert ['exported_pod=~"' in query for query in asked] == [False, True, True]
+
+
+async def test_what_is_too_much_is_asked_in_smaller_stretches() -> None:
+    server = Server({RUNNING: [series(RUNNING, {15: 3})]}, most=600 + AHEAD)
+    found = await read(server, 3600)
+    assert [(one.start - NOW, one.end - NOW) for one in found][:3] == [(0, 450), (450, 900), (900, 1350)]
+    assert found[-1].end == NOW + 3600
+
+
+async def test_what_is_always_too_much_is_said() -> None:
+    with pytest.raises(TooMuch):
+        await read(Server({}, most=1.0))
+
+
+@pytest.mark.parametrize(
+    ("said", "error"), [({"warnings": ["a store is away"]}, PartialResponse), ({"isPartial": True}, PartialResponse)]
+)
+async def test_a_part_is_not_taken_for_the_whole(said: dict[str, Any], error: type[SourceError]) -> None:
+    with pytest.raises(error):
+        await read(Server({}, said=said))
+
+
+async def test_a_server_that_keeps_its_names_to_itself_is_asked_for_all() -> None:
+    server = Server({}, secretive=True)
+    await read(server)
+    assert "sglang" in server.asked[0][0]
+
+
+async def test_a_kind_without_a_count_is_not_asked_for_one() -> None:
+    server = Server({})
+    target = Target("ray.io/v1", "RayService", "chat", "rayservices")
+    async with http_server(server) as port:
+        reader = PastReader(PrometheusOptions(f"http://127.0.0.1:{port}"))
+        work: Callable[[], Any] = lambda: list(reader.stretches(Family.of("serving", target), target, NOW, NOW + 60))  # noqa: E731
+        await asyncio.to_thread(work)
+        reader.close()
+    assert not [query for query, _ in server.asked if "replicas" in query]
