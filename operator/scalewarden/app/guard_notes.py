@@ -97,7 +97,8 @@ class Notes:
                 await self.queue.join()
                 await self.recorder.flush(last=True)
         except TimeoutError:
-            log.warning("%d answers were given but not told before the end", self.queue.qsize())
+            left = self.queue.qsize()
+            log.log(logging.WARNING if left else logging.DEBUG, "%d answers were not told before the end", left)
 
     async def _tell(self, one: Waiting) -> None:
         record = one.record

@@ -52,6 +52,9 @@ class GuardServer:
             except TimeoutError:
                 log.warning("a review was not read within %.1f s and is let through", DEADLINE)
                 return web.Response(status=503, text="not read in time\n")
+            except ConnectionError:  # whoever asked has gone; anybody can do that as often as they like
+                log.debug("a client hung up before its review was read")
+                return web.Response(status=400, text="cut off\n")
             return self._answer(text)
 
     async def _read(self, request: web.Request) -> bytes:

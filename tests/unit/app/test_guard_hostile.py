@@ -197,3 +197,15 @@ async def test_garbage_on_the_wire_is_answered_or_hung_up_on(port: int) -> None:
             async with asyncio.timeout(3):
                 assert b" 200 " not in await reader.read()
     await refusal_within(port)
+
+
+@pytest.mark.parametrize("length", [2000, 1_048_576])
+async def test_who_hangs_up_in_the_middle_leaves_no_traceback(
+    port: int, length: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for writer in await connections(port, HEAD + f"Content-Length: {length}\r\n\r\n{{".encode(), 20):
+        await writer.drain()
+        writer.transport.abort()
+    await asyncio.sleep(0.2)
+    await refusal_within(port)
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
