@@ -56,7 +56,9 @@ TOLD: Mapping[EventReason, Told] = {
     ),
     EventReason.BREAK_GLASS_EXPIRED: Told(_SERVICE, "they end"),
     EventReason.GUARD_DEGRADED: Told(
-        _SERVICE, "its own spec is edited so that less is refused, warned about or told, or for a shorter time"
+        _TARGET,
+        "its own spec is edited so that less is refused, warned about or told, or for a shorter time (guard, on the "
+        "InferenceDeployment); it is deleted (guard, on itself, with who did it; operator, on the target)",
     ),
     EventReason.GUARD_BYPASSED: Told(
         _TARGET,
@@ -82,7 +84,7 @@ def render() -> dict[Path, str]:
 def _writer(reason: EventReason) -> str:
     """The guard tells how requests were answered, the operator what it found."""
     by_guard = reason.value in {outcome.value for outcome in Outcome}
-    both = reason in {EventReason.AUTOSCALER_UNSOUND, EventReason.BREAK_GLASS_USED}
+    both = reason in {EventReason.AUTOSCALER_UNSOUND, EventReason.BREAK_GLASS_USED, EventReason.GUARD_DEGRADED}
     return "operator, guard" if both else "guard" if by_guard else "operator"
 
 

@@ -9,6 +9,7 @@ PAGES = (
     ("Accuracy", "accuracy.md", "what was predicted, and what a real server then did"),
     ("Reasons", "reasons.md", "reasons and binding tests of a verdict, and what to do"),
     ("Conditions", "conditions.md", "the four conditions and their reasons"),
+    ("Write paths", "write-paths.md", "who can lower a count by which request, and what happens with parts gone"),
     ("Thresholds", "thresholds.md", "every line with its default, unit and source"),
     ("Signals", "signals.md", "canonical signals, and the series of engines and exporters behind them"),
     ("Facts from the command line", "facts.md", "which flags and variables of an engine are read"),

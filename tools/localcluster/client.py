@@ -72,12 +72,13 @@ class Client:
         input: str | None = None,  # noqa: A002 - the name subprocess.run gives it
         check: bool = True,
         kubeconfig: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl, as the administrator unless another kubeconfig is given.
+        """Run kubectl, as the administrator unless another kubeconfig is given; env is added to its environment.
 
         Raises CommandFailedError on a non-zero status unless `check` is false.
         """
-        return self._run("kubectl", args, input, check, kubeconfig)
+        return self._run("kubectl", args, input, check, kubeconfig, env)
 
     def helm(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Helm against this cluster, with a configuration of its own; errors as for kubectl."""
@@ -132,7 +133,13 @@ class Client:
         return kubeconfigs.write(path, server=self.url, ca_pem=self.ca_pem, user=user, name=name)
 
     def _run(
-        self, tool: str, args: Sequence[str], given: str | None, check: bool, kubeconfig: Path | None
+        self,
+        tool: str,
+        args: Sequence[str],
+        given: str | None,
+        check: bool,
+        kubeconfig: Path | None,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [self._tools[tool], *args],
@@ -140,7 +147,7 @@ class Client:
             stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True,
             text=True,
-            env=self._environment(kubeconfig or self.kubeconfig),
+            env=self._environment(kubeconfig or self.kubeconfig) | dict(env or {}),
             timeout=_COMMAND_SECONDS,
             check=False,
         )

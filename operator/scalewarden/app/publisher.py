@@ -12,6 +12,7 @@ from typing import Any
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.bypasses import Bypasses
 from scalewarden.app.cooperation import Cooperation
+from scalewarden.app.departures import Departures
 from scalewarden.app.fences import Fences
 from scalewarden.app.judging import Judged
 from scalewarden.app.recorder import EventRecorder
@@ -46,10 +47,12 @@ class Publisher:
     annotator: Annotator
     cooperation: Cooperation
     bypasses: Bypasses = field(init=False)
+    departures: Departures = field(init=False)
     _complaints: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bypasses = Bypasses(self.api, self.recorder, self.fences)
+        self.departures = Departures(self.recorder, self.max_mode)
 
     async def publish(self, judged: Sequence[Judged], now: float) -> None:
         """Everything that changed. What the API server refuses is logged, and tried again at the next turn."""
@@ -59,6 +62,7 @@ class Publisher:
             await self._status(one, now)
             await self.bypasses.look(one, _subjects(one), now)
         self.bypasses.forget_all_but(judged)
+        await self.departures.look([(one, _subjects(one)) for one in judged])
         await self.annotator.write(judged)
         self.metrics.show((one.evaluation, self._floors(one)) for one in judged if one.evaluation)
         await self.recorder.flush()
@@ -67,6 +71,7 @@ class Publisher:
         """Say nothing of services: another operator does."""
         self.metrics.show(())
         self.bypasses.forget_all_but(())
+        self.departures.forget()
 
     async def _status(self, one: Judged, now: float) -> None:
         after = self._after(one, now)

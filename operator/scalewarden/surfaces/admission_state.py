@@ -153,6 +153,11 @@ class GuardState:
         """The InferenceDeployment of a target, by fence key: the oldest of those that name it."""
         return next(iter(self.claims.get((namespace, key), ())), None)
 
+    def also_described(self, namespace: str, name: str) -> bool:
+        """True where another InferenceDeployment names the target of this one too, and guards it when this one goes."""
+        known = self.described.get((namespace, name))
+        return known is not None and len(self.claims[namespace, known.target.key]) > 1
+
     def service_scaled_by(self, namespace: str, kind: str, name: str) -> Guarded | None:
         """The InferenceDeployment of a target as an autoscaler names it, by kind and name: the oldest, as above."""
         found = (

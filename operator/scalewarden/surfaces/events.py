@@ -12,12 +12,14 @@ from enum import StrEnum
 from scalewarden.judgement.frontier import EXPLANATION
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.finding import Severity, Status
+from scalewarden.model.policy import Mode
 from scalewarden.model.status import AutoscalerStatus, FenceStatus, FindingStatus, InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason
 from scalewarden.rules.autoscaler import ineffective_scale_up
 from scalewarden.rules.catalogue import RULES
 from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.refusal import one_line
+from scalewarden.surfaces.weaker import LOST
 
 
 class EventReason(StrEnum):
@@ -76,7 +78,7 @@ MEANING: dict[EventReason, tuple[str, str]] = {
     EventReason.BREAK_GLASS_EXPIRED: ("Normal", "The glass is whole again; refusals are back."),
     EventReason.GUARD_DEGRADED: (
         "Warning",
-        "The service is guarded less than before; the note names who changed what.",
+        "The service is guarded less than before, or no longer; the note names who changed what.",
     ),
     EventReason.GUARD_BYPASSED: ("Warning", "A decrease below the floor passed; the note says what it does."),
     EventReason.COOPERATION_BACKED_OFF: ("Warning", "An annotation or budget that was asked for is somebody else's."),
@@ -131,6 +133,16 @@ def standing(after: InferenceDeploymentStatus, about: Subjects) -> Iterator[Noti
     nothing = InferenceDeploymentStatus()
     told = (*_signals(nothing, after, about), *_autoscalers(nothing, after, about), *_diagnosis(nothing, after, about))
     yield from (notice for notice in told if notice.warning)
+
+
+def departed(service: Ref, target: Ref, mode: Mode) -> Notice | None:
+    """Of a deleted InferenceDeployment, on the target that it guarded; None where nobody was stopped or warned."""
+    if mode not in LOST:
+        return None
+    text = f"{service.kind} {service.name} was deleted: {LOST[mode]}"
+    return Notice(
+        EventReason.GUARD_DEGRADED, one_line(text), target, service, Action.CHANGE_POLICY, True, f"{service.name} gone"
+    )
 
 
 def _diagnosis(

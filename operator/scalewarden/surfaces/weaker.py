@@ -14,6 +14,11 @@ MEANS = {
     Mode.WARN: "unsafe scale-downs are warned about, no longer refused",
     Mode.OBSERVE: "unsafe scale-downs are written into status, nobody is stopped or warned",
 }
+LOST = {
+    Mode.ENFORCE: "unsafe scale-downs of it pass from now on",
+    Mode.WARN: "nobody is warned of unsafe scale-downs of it from now on",
+}
+"""What goes with an InferenceDeployment that is deleted, by its mode; in Observe nothing."""
 AUTOSCALING_MEANS = {
     Mode.WARN: "unsound autoscalers are warned about, no longer refused",
     Mode.OBSERVE: "unsound autoscalers are written into status, nobody is stopped or warned",

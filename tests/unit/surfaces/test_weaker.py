@@ -11,8 +11,9 @@ from scalewarden.model.looser import ABOVE, BELOW, looser
 from scalewarden.model.policy import Mode
 from scalewarden.model.thresholds import CATALOGUE, Thresholds
 from scalewarden.surfaces.admission_record import Outcome
+from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.weaker import weaker
-from tests.unit.surfaces.admission_cases import ask, service_edited, state
+from tests.unit.surfaces.admission_cases import ask, guarded, service_edited, state
 
 SILENT: Any = ({"uid": "review-1", "allowed": True}, ())
 
@@ -116,11 +117,47 @@ def test_a_dry_run_is_warned_and_not_told() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"operation": "CREATE", "oldObject": None}, {"operation": "DELETE", "object": None}],
-    ids=["new", "deleted"],
+    [{"operation": "CREATE", "oldObject": None}, {"operation": "DELETE", "object": None, "oldObject": None}],
+    ids=["new", "a whole collection"],
 )
 def test_what_is_no_edit_passes_in_silence(changes: dict[str, Any]) -> None:
     assert ask(service_edited(spec(), spec({"mode": "Warn"}), **changes), state()) == SILENT
+
+
+def deleted(policy: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    return service_edited(spec(policy), {}, **{"operation": "DELETE", "object": None, **changes})
+
+
+@pytest.mark.parametrize(
+    ("policy", "lost"),
+    [
+        ({}, "unsafe scale-downs of it pass from now on"),
+        ({"mode": "Warn"}, "nobody is warned of unsafe scale-downs of it from now on"),
+    ],
+)
+def test_whoever_deletes_it_is_warned_and_an_event_says_who(policy: dict[str, Any], lost: str) -> None:
+    response, (record,) = ask(deleted(policy), state())
+    said = f"Deployment/llama is no longer guarded: {lost}"
+    assert response == {"uid": "review-1", "allowed": True, "warnings": [f"Scalewarden: {said}"]}
+    assert record.outcome is Outcome.WEAKENED and record.is_warning and record.loud
+    assert record.note == f"alice: delete inferencedeployments/llama, {said}"
+    assert (record.service.kind, record.service.uid) == ("InferenceDeployment", "uid-infd")
+    assert [(ref.api_version, ref.kind, ref.name) for ref in record.about] == [("apps/v1", "Deployment", "llama")]
+    assert ask(deleted(policy, dryRun=True), state())[1] == ()
+
+
+def test_nobody_is_warned_of_a_deletion_that_takes_nothing_away() -> None:
+    assert ask(deleted({"mode": "Observe"}), state()) == SILENT
+    assert ask(deleted(), state(ceiling=Mode.OBSERVE)) == SILENT
+    twice = state()
+    twice.put(guarded(ref=Ref("scalewarden.dev/v1alpha1", "InferenceDeployment", "serving", "another")))
+    assert ask(deleted(), twice) == SILENT, "the other one guards the target from now on"
+
+
+def test_a_deletion_of_what_cannot_be_read_passes_with_a_note() -> None:
+    response, records = ask(deleted(oldObject={"spec": {"targetRef": 1}}), state())
+    assert response["allowed"] is True and records == ()
+    assert response["auditAnnotations"]["note"].startswith("not judged: ")
 
 
 @pytest.mark.parametrize("bad", [{}, spec({"mode": "Loud"}), spec({"thresholds": {"kvUsageDeny": "much"}})])
