@@ -58,12 +58,14 @@ TOLD: Mapping[EventReason, Told] = {
     EventReason.GUARD_DEGRADED: Told(
         _TARGET,
         "its own spec is edited so that less is refused, warned about or told, or for a shorter time (guard, on the "
-        "InferenceDeployment); it is deleted (guard, on itself, with who did it; operator, on the target)",
+        "InferenceDeployment); it is deleted (guard, on itself, with who did it; operator, on the target); its "
+        "namespace's label goes, or the policy or its binding is missing (operator, on the InferenceDeployment)",
     ),
     EventReason.GUARD_BYPASSED: Told(
         _TARGET,
         "Enforce: the count fell below the floor for everybody since the last evaluation (also where the namespace is "
-        "not opted in), and again when it is known what became of it",
+        "not opted in), and again when it is known what became of it; beforehand, where admission does not look at the "
+        "target's kind",
     ),
     EventReason.COOPERATION_BACKED_OFF: Told(
         _SERVICE, "something that `policy.cooperate` asks for is somebody else's, not allowed, or of no use"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tools.docs.markdown import code, page, table
-from tools.docs.write_paths_table import PATHS, State
+from tools.docs.write_paths_table import KINDS, PATHS, State
 
 _INTRODUCTION = """\
 Every way to a lower count that we know of, for a service in mode Enforce whose namespace is opted in, and a count
@@ -23,11 +23,37 @@ Flux are their requests here (server-side apply under their accounts and field m
 controller is the real one."""
 
 
+_KINDS = """\
+## Kinds of targets
+
+A target is anything that serves a scale subresource. Which kinds admission looks at is a fixed list, because each of
+them costs a match at every write: the chart's values `guardedResources` and `extraGuardedResources`."""
+
+_OTHERS = """\
+Of a kind that is not looked at every decrease passes. The operator says so, once for each target: the event
+`GuardBypassed` on the InferenceDeployment and the target, the message of the condition `Ready`, the metric
+`scalewarden_unguarded_services`; `scalewarden doctor` says it too. To have it guarded, name it, which also lets the
+operator read it:
+
+```console
+$ helm upgrade scalewarden charts/scalewarden -n scalewarden --reset-then-reuse-values \\
+    --set-json 'extraGuardedResources=[{"apiGroup": "argoproj.io", "resource": "rollouts"}]'
+```
+
+A target without a scale subresource is not guarded at all; its InferenceDeployment says so (`Ready` is False,
+`TargetNotScalable`). Where such a kind makes Deployments or LeaderWorkerSets, describe these; a refusal there does not
+change the object above, which goes on asking."""
+
+
 def render() -> dict[Path, str]:
     """The page by its path."""
     paths = table(
         ("who", "writes", *State),
         [(path.title, code(path.writes), *(path.outcome(state) for state in State)) for path in PATHS],
     )
-    text = page("Write paths", _INTRODUCTION, paths, _REFUSALS)
+    kinds = table(
+        ("kind", "API group", "guarded", "note"),
+        [(one.kind, code(one.group), one.guarded, one.note) for one in KINDS],
+    )
+    text = page("Write paths", _INTRODUCTION, paths, _REFUSALS, _KINDS, kinds, _OTHERS)
     return {Path("docs/reference/write-paths.md"): text}

@@ -81,3 +81,67 @@ PATHS = (
         Outcome.LEFT,
     ),
 )
+
+
+class Guarded(StrEnum):
+    """Whether a kind of targets is guarded."""
+
+    YES = "yes"
+    NAMED = "once `extraGuardedResources` names it"
+    NO_SCALE = "no: it serves no scale subresource"
+    NO_TARGET = "no: it is refused as a target"
+
+
+class Kind(NamedTuple):
+    """A kind that a targetRef may name."""
+
+    kind: str
+    group: str
+    resource: str
+    guarded: Guarded
+    note: str
+
+
+KINDS = (
+    Kind("Deployment", "apps", "deployments", guarded=Guarded.YES, note=""),
+    Kind("StatefulSet", "apps", "statefulsets", guarded=Guarded.YES, note=""),
+    Kind(
+        "LeaderWorkerSet",
+        "leaderworkerset.x-k8s.io",
+        "leaderworkersets",
+        guarded=Guarded.YES,
+        note="a replica is a group of pods",
+    ),
+    Kind(
+        "ReplicaSet",
+        "apps",
+        "replicasets",
+        guarded=Guarded.NO_TARGET,
+        note="rollouts scale it: name its Deployment",
+    ),
+    Kind("Rollout", "argoproj.io", "rollouts", guarded=Guarded.NAMED, note="Argo Rollouts"),
+    Kind(
+        "InferenceService",
+        "serving.kserve.io",
+        "inferenceservices",
+        guarded=Guarded.NO_SCALE,
+        note="KServe: describe the Deployment that it makes; its own `minReplicas` and `maxReplicas` arrive there "
+        "through an HPA",
+    ),
+    Kind(
+        "LLMInferenceService",
+        "serving.kserve.io",
+        "llminferenceservices",
+        guarded=Guarded.NO_SCALE,
+        note="KServe: describe the Deployment or LeaderWorkerSet that it makes",
+    ),
+    Kind(
+        "RayCluster",
+        "ray.io",
+        "rayclusters",
+        guarded=Guarded.NO_SCALE,
+        note="counts stand in a list of worker groups: a decrease there is not guarded, nor what Ray's autoscaler "
+        "removes",
+    ),
+    Kind("RayService", "ray.io", "rayservices", guarded=Guarded.NO_SCALE, note="as RayCluster, which it makes"),
+)

@@ -33,7 +33,7 @@ matchExpressions:
 
 {{/* Writes of replica counts: PUT and PATCH are both UPDATE, and a parent's rule does not cover its scale. */}}
 {{- define "scalewarden.scaleRules" -}}
-{{- range .Values.guardedResources }}
+{{- range concat .Values.guardedResources (.Values.extraGuardedResources | default list) }}
 - apiGroups: [{{ .apiGroup | quote }}]
   apiVersions: ["*"]
   operations: ["UPDATE"]

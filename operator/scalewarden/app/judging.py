@@ -24,6 +24,7 @@ from scalewarden.model.snapshot import DenyMemory, Diagnosed, History
 from scalewarden.model.status import InferenceDeploymentStatus
 from scalewarden.model.verdict import Reason, Test
 from scalewarden.sources.assemble import assemble
+from scalewarden.sources.kuberesource import Resource
 from scalewarden.sources.objects import desired_of
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.conditions import Cause, Problem, Trouble
@@ -39,7 +40,8 @@ class Judged:
     """What one pass knows of one InferenceDeployment; `object` is as the API server returns it.
 
     declared is None where it cannot be read, service where its target was not found; there is either an evaluation
-    or a problem once it was judged. before is the status that was last written.
+    or a problem once it was judged. before is the status that was last written. resource is the target's, None where
+    its kind is not served.
     """
 
     object: Object
@@ -49,6 +51,7 @@ class Judged:
     evaluation: Evaluation | None = None
     problem: Problem | None = None
     trouble: Trouble = Trouble()
+    resource: Resource | None = None
 
     @property
     def namespace(self) -> str:
@@ -135,6 +138,7 @@ class Judging:
             what = f"{reference.kind}/{reference.name} is guarded by the older InferenceDeployment {owner}: delete one"
             return replace(looked, problem=Problem(Cause.TARGET_TAKEN, what))
         found = await self.targets.find(declared)
+        looked = replace(looked, resource=self.targets.resource(reference))
         if isinstance(found, Problem):
             return replace(looked, problem=found)
         return replace(looked, service=self.gatherer.service(declared, found))

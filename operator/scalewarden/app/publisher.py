@@ -12,11 +12,13 @@ from typing import Any
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.bypasses import Bypasses
 from scalewarden.app.cooperation import Cooperation
+from scalewarden.app.covering import Covering
 from scalewarden.app.departures import Departures
 from scalewarden.app.fences import Fences
 from scalewarden.app.judging import Judged
 from scalewarden.app.recorder import EventRecorder
 from scalewarden.app.settings import COMPONENT
+from scalewarden.app.unguarded import Unguarded
 from scalewarden.app.world import World
 from scalewarden.model.policy import Mode
 from scalewarden.model.status import InferenceDeploymentStatus
@@ -25,6 +27,7 @@ from scalewarden.sources.kuberesource import HPAS, INFERENCE_DEPLOYMENTS, SCALED
 from scalewarden.surfaces.admission_state import Ref
 from scalewarden.surfaces.conditions import Stamp
 from scalewarden.surfaces.cooperation import backs_off
+from scalewarden.surfaces.coverage import LASTING
 from scalewarden.surfaces.events import Subjects, standing, transitions
 from scalewarden.surfaces.metrics import OperatorMetrics
 from scalewarden.surfaces.status import Context, is_due, status_of, status_without, to_object
@@ -48,23 +51,28 @@ class Publisher:
     cooperation: Cooperation
     bypasses: Bypasses = field(init=False)
     departures: Departures = field(init=False)
+    unguarded: Unguarded = field(init=False)
     _complaints: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bypasses = Bypasses(self.api, self.recorder, self.fences)
         self.departures = Departures(self.recorder, self.max_mode)
+        self.unguarded = Unguarded(Covering(self.api), self.recorder, self.fences)
 
     async def publish(self, judged: Sequence[Judged], now: float) -> None:
         """Everything that changed. What the API server refuses is logged, and tried again at the next turn."""
         await self.fences.write(judged, now)
         await self.cooperation.write(judged)
-        for one in judged:
-            await self._status(one, now)
-            await self.bypasses.look(one, _subjects(one), now)
+        subjects = [(one, _subjects(one)) for one in judged]
+        await self.unguarded.look(subjects, now)
+        for one, about in subjects:
+            await self._status(one, about, now)
+            await self.bypasses.look(one, about, now)
         self.bypasses.forget_all_but(judged)
-        await self.departures.look([(one, _subjects(one)) for one in judged])
+        await self.departures.look(subjects)
         await self.annotator.write(judged)
         self.metrics.show((one.evaluation, self._floors(one)) for one in judged if one.evaluation)
+        self.metrics.show_unguarded(self.unguarded.counts())
         await self.recorder.flush()
 
     def stand_by(self) -> None:
@@ -72,10 +80,11 @@ class Publisher:
         self.metrics.show(())
         self.bypasses.forget_all_but(())
         self.departures.forget()
+        self.unguarded.forget()
+        self.metrics.show_unguarded({})
 
-    async def _status(self, one: Judged, now: float) -> None:
+    async def _status(self, one: Judged, about: Subjects, now: float) -> None:
         after = self._after(one, now)
-        about = _subjects(one)
         if is_due(one.before, after, now):
             if not await self._write(one, after):
                 return
@@ -105,6 +114,9 @@ class Publisher:
             notes.append(f"mode {one.declared.policy.mode} is capped to {self.max_mode} by the operator's --max-mode")
         if one.declared and (glass := one.declared.break_glass_problem):
             notes.append(f"the break-glass annotations do not count: {glass}")
+        gap = self.unguarded.of(one)
+        if gap is not None and gap.why in LASTING:
+            notes.append(gap.text)
         notes.extend(self.cooperation.backing_off(one))
         return "".join(f"; {note}" for note in notes)
 

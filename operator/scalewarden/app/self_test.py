@@ -1,11 +1,13 @@
 """Ask the API server, as dry runs, what it would answer to one replica fewer and one more. Nothing is written."""
 
+from scalewarden.app import covering
 from scalewarden.app.fences import ENABLED, GUARD_LABEL
 from scalewarden.app.live import Live
 from scalewarden.model.fence import FENCE_NAME
 from scalewarden.sources.kubeapi import ApiError
 from scalewarden.sources.kuberesource import NAMESPACES, POLICIES, POLICY_BINDINGS, SCALE_FENCES, WEBHOOKS, Resource
 from scalewarden.sources.objects import desired_of
+from scalewarden.surfaces.coverage import Why
 from scalewarden.surfaces.self_test import Answer, Asked, Installed, SelfTest, answer_of
 
 MANAGER = "scalewarden-doctor"
@@ -23,7 +25,7 @@ async def run(live: Live) -> SelfTest:
     asked = tuple([await _ask(live, replicas, count) for count in counts])
     floor, seen = await _floor(live)
     parts = tuple([(name, await _installed(live, resource, which)) for resource, which, name in PARTS])
-    return SelfTest(asked, floor, await _opted_in(live), parts, seen)
+    return SelfTest(asked, floor, await _opted_in(live), parts, seen, await _gap(live))
 
 
 async def _ask(live: Live, replicas: int, count: int) -> Asked:
@@ -52,6 +54,16 @@ async def _floor(live: Live) -> tuple[int | None, bool]:
         return None, False
     entry = (fence.get("fences") or {}).get(key) or {}
     return entry.get("replicas"), True
+
+
+async def _gap(live: Live) -> str:
+    """Why admission does not look at the target's kind; what is not installed at all is a missing part."""
+    resource = live.service.found.resource
+    try:
+        gap = (await covering.read(live.api)).gap(resource.group, resource.plural)
+    except ApiError:
+        return ""
+    return gap.text if gap and gap.why is Why.KIND_NOT_COVERED else ""
 
 
 async def _installed(live: Live, resource: Resource, name: str) -> Installed:

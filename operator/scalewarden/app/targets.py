@@ -59,6 +59,11 @@ class Targets:
             return _missing(watched.named(namespace, reference.name))
         return Found(watched, found, Selector.of(found.get("spec", {}).get("selector") or {}))
 
+    def resource(self, reference: TargetRef) -> Resource | None:
+        """What a reference names, as far as it is known without asking."""
+        known = self._kinds.get((reference.api_version, reference.kind))
+        return _WATCHED.get(reference.kind) or (known.resource if known else None)
+
     async def _read(self, reference: TargetRef, namespace: str) -> Found | Problem:
         where = f"{reference.kind} {namespace}/{reference.name}"
         try:

@@ -101,12 +101,12 @@ def of_evaluation(evaluation: Evaluation, note: str, trouble: Trouble) -> tuple[
     return _ready(evaluation.snapshot, fresh, note), fresh, _verdict(evaluation), _autoscalers(evaluation.autoscalers)
 
 
-def of_problem(problem: Problem, before: InferenceDeploymentStatus) -> tuple[Says, Says, Says, Says]:
-    """What they say where nothing could be judged; what is known of autoscalers stays."""
+def of_problem(problem: Problem, before: InferenceDeploymentStatus, note: str = "") -> tuple[Says, Says, Says, Says]:
+    """What they say where nothing could be judged; what is known of autoscalers stays. note adds to Ready."""
     unknown = Says("Unknown", problem.cause, problem.message)
     old = before.condition(AUTOSCALER_SOUND)
     kept = Says(old.status, old.reason, old.message) if old else unknown
-    return Says("False", problem.cause, problem.message), unknown, unknown, kept
+    return Says("False", problem.cause, problem.message + note), unknown, unknown, kept
 
 
 def _ready(snapshot: Snapshot, fresh: Says, note: str) -> Says:

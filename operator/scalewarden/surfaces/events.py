@@ -80,7 +80,7 @@ MEANING: dict[EventReason, tuple[str, str]] = {
         "Warning",
         "The service is guarded less than before, or no longer; the note names who changed what.",
     ),
-    EventReason.GUARD_BYPASSED: ("Warning", "A decrease below the floor passed; the note says what it does."),
+    EventReason.GUARD_BYPASSED: ("Warning", "A decrease below the floor passed, or would; the note says why."),
     EventReason.COOPERATION_BACKED_OFF: ("Warning", "An annotation or budget that was asked for is somebody else's."),
 }
 """Type and meaning of each, for the reference page."""

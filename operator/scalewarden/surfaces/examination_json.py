@@ -69,6 +69,7 @@ def _fence(test: SelfTest) -> dict[str, Any]:
         "floor": test.floor,
         "namespaceOptedIn": test.opted_in,
         "admission": dict(test.parts),
+        "gap": test.gap or None,
         "dryRuns": [
             {
                 "from": one.from_,

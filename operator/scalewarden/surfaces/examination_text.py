@@ -126,6 +126,8 @@ def _facts(test: SelfTest) -> Iterator[tuple[str, str]]:
     yield "fence", floor if test.fence_seen else "you may not read it"
     opted = {True: "opted in", False: "not opted in: nothing is refused there", None: "you may not read its labels"}
     yield "namespace", opted[test.opted_in]
+    if test.gap:
+        yield "kind", test.gap
     for state in Installed:
         parts = ", ".join(name for name, there in test.parts if there is state)
         if parts:

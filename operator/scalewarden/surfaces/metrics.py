@@ -14,6 +14,7 @@ from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.signal import Reading
 from scalewarden.signals.freshness import age, required
+from scalewarden.surfaces.coverage import Why
 from scalewarden.surfaces.held import held_gpu_seconds
 
 SERVICE = ("namespace", "inferencedeployment", "target")
@@ -50,6 +51,12 @@ OUTCOMES = Metric(
 MARGIN = Metric(
     "scalewarden_margin", "What is taken off the Allow lines of load after regretted removals, as a fraction.", SERVICE
 )
+UNGUARDED = Metric(
+    "scalewarden_unguarded_services",
+    "Services in mode Enforce that nothing in the API server guards, by why: the mode is capped, the namespace is not "
+    "opted in, the glass is broken, the target's kind is not covered, or the policy is missing.",
+    ("why",),
+)
 HELD = Metric(
     "scalewarden_held_gpu_seconds_total",
     "GPU seconds that replicas were kept while a refused decrease was still asked for, by the rule behind it.",
@@ -72,6 +79,7 @@ METRICS = (
     AGE,
     OUTCOMES,
     MARGIN,
+    UNGUARDED,
     HELD,
     EVALUATION,
     WATCH_AGE,
@@ -94,6 +102,7 @@ class OperatorMetrics:
         self.errors = Counter(ERRORS.name, ERRORS.help, registry=self.registry)
         self._suppressed = Counter(SUPPRESSED.name, SUPPRESSED.help, registry=self.registry)
         self._outcomes, self._margin = self._gauge(OUTCOMES), self._gauge(MARGIN)
+        self._unguarded = self._gauge(UNGUARDED)
         self._held = Counter(HELD.name, HELD.help, HELD.labels, registry=self.registry)
         self._judged_at: dict[str, float] = {}
         self._counted = 0
@@ -114,6 +123,11 @@ class OperatorMetrics:
             if held is not None:
                 self._held.labels(held.rule).inc(held.gpu_seconds)
             self._judged_at[evaluation.snapshot.key] = evaluation.snapshot.at
+
+    def show_unguarded(self, counts: Mapping[Why, int]) -> None:
+        """Services that nothing guards, by why; 0 where there are none."""
+        for why in Why:
+            self._unguarded.labels(why.value).set(counts.get(why, 0))
 
     def _show(self, evaluation: Evaluation, floors: Mapping[str, int]) -> None:
         snapshot = evaluation.snapshot

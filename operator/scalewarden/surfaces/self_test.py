@@ -43,7 +43,8 @@ class SelfTest:
     """The dry runs and what they are held against.
 
     floor: replicas below which the fence lets nobody go, None without an entry. opted_in: whether the namespace is
-    guarded, None where that could not be read. parts: admission's objects by name.
+    guarded, None where that could not be read. parts: admission's objects by name. gap: why admission, as it is
+    installed, does not look at the target; empty where it does.
     """
 
     asked: tuple[Asked, ...]
@@ -51,6 +52,7 @@ class SelfTest:
     opted_in: bool | None
     parts: tuple[tuple[str, Installed], ...]
     fence_seen: bool = True
+    gap: str = ""
 
     @property
     def as_expected(self) -> bool | None:
@@ -97,6 +99,8 @@ def _why_not(test: SelfTest) -> str:
     """Why a fence that is there refuses nothing."""
     if test.opted_in is False:
         return "the namespace is not opted in, label it scalewarden.dev/guard=enabled"
+    if test.gap:
+        return test.gap
     absent = [name for name, there in test.parts if there is Installed.NO]
     return (
         f"missing: {', '.join(absent)}" if absent else "the policy may not be in force yet, or excludes the namespace"

@@ -77,7 +77,7 @@ def status_without(problem: Problem, context: Context) -> InferenceDeploymentSta
             "last_evaluation_time": rfc3339(stamp.now),
             "fence": _fence(context.fence),
             "decisions": (),
-            "conditions": stamp.all(*of_problem(problem, stamp.before)),
+            "conditions": stamp.all(*of_problem(problem, stamp.before, context.note)),
         }
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.guard.bench import HPA_CONTROLLER, WAITING, Answer, Bench, workload
+from tests.cluster.guard.bench import HPA_CONTROLLER, KINDS, WAITING, Answer, Bench, workload
 
 BELOW = 2
 """Under the floor of 3 that stands for everybody."""
@@ -16,6 +16,7 @@ FLUX = "system:serviceaccount:flux-system:kustomize-controller"
 KEDA = "system:serviceaccount:keda:keda-operator"
 SUPERUSER = ("--as-group=system:masters",)
 """So that nothing but admission can refuse."""
+FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 @dataclass(frozen=True)
@@ -205,3 +206,34 @@ COUNTS = {"keda": 0, "hpa": 3}
 def writer_of(key: str, bench: Bench, folder: Path) -> Writer:
     """Who goes the way of a row."""
     return Writer(bench, IDENTITIES.get(key, f"by-{key}"), folder, COUNTS.get(key, BELOW))
+
+
+def custom_kind(group: str, plural: str, kind: str, *, scale: bool = True) -> dict[str, Any]:
+    """A kind with or without a scale subresource, and no controller."""
+    paths = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": FREE}}
+    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    metadata = {"name": f"{plural}.{group}", "annotations": {"api-approved.kubernetes.io": "unapproved, a test"}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": metadata,
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [{**version, "subresources": {"status": {}, **({"scale": paths} if scale else {})}}],
+        },
+    }
+
+
+def scalable(kind: str, group: str, namespace: str) -> dict[str, Any]:
+    """An object called llama of any kind that has a scale, with 4 replicas."""
+    if kind in KINDS.values():
+        return workload(kind, "llama", 4, namespace)
+    built_in = workload("Deployment", "llama", 4, namespace)
+    return {**built_in, "apiVersion": f"{group}/v1", "kind": kind}

@@ -24,6 +24,9 @@ from scalewarden.sources.kuberesource import (
     INFERENCE_DEPLOYMENTS,
     NAMESPACES,
     PODS,
+    POLICIES,
+    POLICY_BINDINGS,
+    WEBHOOKS,
     Resource,
 )
 from scalewarden.surfaces.metrics import OperatorMetrics
@@ -67,6 +70,8 @@ class Service:
         for number in range(replicas):
             self.put(PODS, pod(f"llama-{number}", f"10.0.0.{number + 1}"))
         self.put(HPAS, hpa())
+        for resource, obj in admission():
+            self.put_api(resource, obj)
         self.put(INFERENCE_DEPLOYMENTS, described())
         self.defects = 0
         self.gatherer = Gatherer(self.world, {SourceChoice.SCRAPE: self.source}, 15.0)
@@ -109,6 +114,17 @@ class Service:
 
     def _defect(self) -> None:
         self.defects += 1
+
+
+def admission() -> list[tuple[Resource, Object]]:
+    """What the chart installs: rules for Deployments."""
+    rules = [{"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"]}]
+    fence, guard = {"name": "scalewarden-fence"}, {"name": "scalewarden-guard"}
+    return [
+        (POLICIES, {"metadata": fence, "spec": {"matchConstraints": {"resourceRules": rules}}}),
+        (POLICY_BINDINGS, {"metadata": fence, "spec": {"validationActions": ["Deny"]}}),
+        (WEBHOOKS, {"metadata": guard, "webhooks": [{"name": "guard.scalewarden.dev", "rules": rules}]}),
+    ]
 
 
 def described(name: str = "llama", created: str = "2025-01-01T00:00:00Z", **spec: Any) -> Object:
