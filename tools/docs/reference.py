@@ -21,13 +21,14 @@ PAGES = (
     ("JSON of `check`", "check.schema.json", "schema of `scalewarden check -o json`"),
     ("JSON of `replay`", "replay.schema.json", "schema of `scalewarden replay -o json`"),
     ("Metrics", "metrics.md", "what operator and guard export about themselves"),
+    ("Permissions", "permissions.md", "what the chart's two accounts may do, as a real API server answers"),
     ("Helm chart", "../../charts/scalewarden/README.md", "what it installs, and its values"),
 )
 """The pages in the order in which they are looked for."""
 
 _INTRODUCTION = """\
-Everything in this folder is generated from the code by `make generate`, and a test compares the two. How it fits
-together is told in the [concepts](../README.md)."""
+Everything in this folder is generated from the code by `make generate`, and a test compares the two; permissions are
+what a real API server answered. How it fits together is told in the [concepts](../README.md)."""
 
 
 def render() -> dict[Path, str]:

@@ -28,8 +28,10 @@ def evidence(owner: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks, and at most 1,024 bytes of UTF-8."""
+    """Without line breaks and whatever else moves a terminal, and at most 1,024 bytes of UTF-8."""
     flat = " ".join(text.split())
+    if not flat.isprintable():  # names of users and objects are other people's
+        flat = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in flat)
     encoded = flat.encode()
     return flat if len(encoded) <= MOST_BYTES else encoded[: MOST_BYTES - 3].decode(errors="ignore") + "…"
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.guard.bench import RELEASE, Bench, install
+from tools import permissions
 from tools.localcluster import CommandFailedError, LocalCluster
 
 pytestmark = pytest.mark.cluster
@@ -121,6 +122,15 @@ def test_its_accounts_may_do_their_work(
 )
 def test_its_accounts_may_do_no_more(installed: LocalCluster, user: str, verb: str, what: str, more: list[str]) -> None:
     assert not may(installed, user, verb, what, *more)
+
+
+def test_all_they_may_do_is_what_the_page_says(installed: LocalCluster, port: int) -> None:
+    try:
+        assert permissions.page(installed) == permissions.PAGE.read_text(encoding="utf-8"), (
+            "read the difference; if every right of it is meant: python -m tools.permissions"
+        )
+    finally:
+        install(installed, port)
 
 
 def test_the_guard_may_not_write_the_targets_at_all(installed: LocalCluster) -> None:

@@ -128,3 +128,8 @@ def test_every_reason_makes_one_line_with_safe_count_and_command(reason: Reason)
 def test_one_line_is_short_and_whole(text: str) -> None:
     line = one_line(text)
     assert len(line.encode()) <= MOST_BYTES and len(line.splitlines()) <= 1
+    assert line.isprintable()
+
+
+def test_a_name_that_would_move_a_terminal_is_shown_harmless() -> None:
+    assert one_line("eve\x1b[2J\x9b0m: scale\r\n4→2 \u202etxt") == "eve\ufffd[2J\ufffd0m: scale 4→2 \ufffdtxt"
