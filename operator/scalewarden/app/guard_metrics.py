@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from scalewarden.surfaces.admission_record import Record
+from scalewarden.surfaces.admission_record import Outcome, Record
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -19,6 +19,11 @@ class GuardMetrics:
             "scalewarden_verdicts_total",
             "Requests to lower a replica count, as admission answered them.",
             ["decision", "reason", "path"],
+            registry=self.registry,
+        )
+        self._weakened = Counter(
+            "scalewarden_guard_degraded_total",
+            "InferenceDeployments that were edited so that they protect less, or deleted.",
             registry=self.registry,
         )
         self._seconds = Histogram(
@@ -54,7 +59,9 @@ class GuardMetrics:
             yield
 
     def count(self, record: Record) -> None:
-        """Count one verdict; judged autoscalers have none."""
+        """Count one verdict, or one loss of protection; judged autoscalers have neither."""
+        if record.outcome is Outcome.WEAKENED:
+            self._weakened.inc()
         if record.decision is not None:
             self._verdicts.labels(record.verdict, record.reason, record.path).inc()
 

@@ -20,7 +20,7 @@ from scalewarden.app.guard_server import MOST_BYTES, GuardServer
 from scalewarden.app.guard_tls import Files, Tls
 from scalewarden.errors import BadInput, ClusterError
 from scalewarden.surfaces.admission_record import Outcome, Record
-from tests.unit.surfaces.admission_cases import NOW, entry, scale, state
+from tests.unit.surfaces.admission_cases import NOW, entry, scale, service_edited, state
 
 Client = TestClient[Any, Any]
 
@@ -62,6 +62,16 @@ async def test_a_dry_run_is_answered_and_neither_told_nor_counted(client: Client
     response = await client.post("/scale", json=scale(4, 2, dryRun=True))
     assert (await response.json())["response"]["allowed"] is False
     assert told == []
+
+
+async def test_a_deleted_service_is_counted_once_and_dry_runs_are_not(client: Client, metrics: GuardMetrics) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llama"}
+    gone = {"operation": "DELETE", "object": None}
+    for dry_run in (True, False):
+        review = service_edited({"targetRef": target}, {}, **gone, dryRun=dry_run)
+        assert (await (await client.post("/services", json=review)).json())["response"]["warnings"]
+    page = metrics.page({}, 0).decode()
+    assert "scalewarden_guard_degraded_total 1.0" in page and "scalewarden_verdicts_total{" not in page
 
 
 @pytest.mark.parametrize(
