@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from scalewarden.model.checked import Checked, Level
 from scalewarden.rules.scaledown import survivors_overcommitted
+from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.behavior import count
+from scalewarden.sources.manifests.kserve import deployment_name
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.tree import child
 
@@ -16,6 +18,7 @@ _FIELDS = {
     "InferenceDeployment": ("spec.policy.minReplicas",),
 }
 _WORKLOAD = ("spec.replicas",)
+_MINIMA = frozenset({"minReplicas", "minReplicaCount", "idleReplicaCount"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,29 @@ class Lowered:
     field: str
     before: int
     after: int
+
+    @property
+    def name(self) -> str:
+        """`replicas`, without the path."""
+        return self.field.rpartition(".")[2]
+
+    @property
+    def is_minimum(self) -> bool:
+        """True for a bound that removes nothing by itself: an autoscaler may go down to it."""
+        return self.name in _MINIMA
+
+    @property
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """(kind, name) of the workload whose replicas it counts; more than one where it is called so, too."""
+        manifest = self.manifest
+        if manifest.kind in READERS:
+            read = READERS[manifest.kind](manifest.value)
+            return ((read.target_kind, read.target_name),)
+        if manifest.kind == "InferenceDeployment":
+            reference = child(manifest.value, "spec", "targetRef")
+            return ((str(reference.get("kind")), str(reference.get("name"))),)
+        made = (("Deployment", deployment_name(manifest.name)),) if manifest.kind == "InferenceService" else ()
+        return ((manifest.kind, manifest.name), *made)
 
 
 def lowered(now: Iterable[Manifest], base: Iterable[Manifest]) -> Iterator[Lowered]:
@@ -41,18 +67,18 @@ def lowered(now: Iterable[Manifest], base: Iterable[Manifest]) -> Iterator[Lower
                 yield Lowered(manifest, field, old, new)
 
 
-def finding(one: Lowered, said: str, level: Level) -> Checked:
+def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
     """A lowered count as a finding of SCL501; `said` is what is known of it."""
     rule = survivors_overcommitted.RULE
-    name = one.field.rpartition(".")[2]
     return Checked(
         rule=rule.code,
         name=rule.name,
         level=level,
         place=one.manifest.place(one.field),
         object=one.manifest.label,
-        message=f"{one.manifest.label} lowers {name} from {one.before} to {one.after}: {said}",
-        remedy=f"Ask `scalewarden what-if NAME --replicas {one.after}` of the running service before it is merged.",
+        message=f"{one.manifest.label} lowers {one.name} from {one.before} to {one.after}: {said}",
+        remedy=remedy
+        or f"Ask `scalewarden what-if NAME --replicas {one.after}` of the running service before it is merged.",
         field=one.field,
     )
 

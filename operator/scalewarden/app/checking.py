@@ -67,8 +67,12 @@ class Checking:
 
     def declared_minimum(self, workload: Manifest) -> int | None:
         """The minimum that an InferenceDeployment declares for a workload."""
-        mine = (one.spec.policy.min_replicas for _, one in self._services if _names(one, workload))
-        return next(mine, None)
+        mine = self.declared(workload)
+        return mine.spec.policy.min_replicas if mine else None
+
+    def declared(self, workload: Manifest) -> InferenceDeployment | None:
+        """The InferenceDeployment among the manifests that names a workload."""
+        return next((one for _, one in self._services if _names(one, workload)), None)
 
     def _declared(self) -> list[tuple[Manifest, InferenceDeployment]]:
         read = []

@@ -5,23 +5,29 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from scalewarden.app.check_base import Lowered, finding, lowered
 from scalewarden.app.checking import Checking
+from scalewarden.cli.explain import Context
 from scalewarden.cli.git_base import at_ref
+from scalewarden.cli.options import positive
 from scalewarden.cli.output import console
 from scalewarden.errors import BadInput
 from scalewarden.model.check_config import CheckConfig
 from scalewarden.model.checked import Checked, Level, Report
 from scalewarden.sources.manifests.config import read_baseline, read_config
-from scalewarden.sources.manifests.files import collect
+from scalewarden.sources.manifests.files import Found, collect
 from scalewarden.surfaces.check_fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from scalewarden.cli.check_live import Where
 
 BAD_INPUT = 2
 _UNSEEN = "whether that is safe is not known without the running service"
+_ASKS = "--live and --prometheus ask what a lowered count would do"
 
 
 class CheckFormat(StrEnum):
@@ -45,6 +51,17 @@ Base = Annotated[
 Config = Annotated[Path | None, typer.Option(help="Configuration; .scalewarden.yaml of this folder by default.")]
 Baseline = Annotated[Path | None, typer.Option(help="File of known findings, which are not shown.")]
 WriteBaseline = Annotated[Path | None, typer.Option(help="Write the findings into such a file and exit with 0.")]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Put lowered counts to the services that run in the cluster; --context implies it."),
+]
+Namespace = Annotated[str | None, typer.Option("-n", "--namespace", help="Of manifests that name none.")]
+Prometheus = Annotated[
+    str | None,
+    typer.Option(help="Read this Prometheus for lowered counts; without --live no cluster is asked.", metavar="URL"),
+]
+For = Annotated[str, typer.Option("--for", help="How long pods are read without a Prometheus.", metavar="DURATION")]
+Direct = Annotated[bool, typer.Option("--direct", help="Ask pods by their addresses, inside the cluster's network.")]
 
 
 def check(
@@ -55,6 +72,12 @@ def check(
     config: Config = None,
     baseline: Baseline = None,
     write_baseline: WriteBaseline = None,
+    live: Live = False,
+    context: Context = None,
+    namespace: Namespace = None,
+    prometheus: Prometheus = None,
+    lasts: For = "60s",
+    direct: Direct = False,
 ) -> None:
     """Judge manifests before they are merged: autoscalers of LLM inference, and what they scale.
 
@@ -62,9 +85,14 @@ def check(
 
     Exits with 0 where nothing is worse than a warning, 1 for an error, 2 for bad input.
     """
+    asked = None
+    if live or context or prometheus:
+        if base is None:
+            raise BadInput(_ASKS, where="--base", hint="give a folder or a git ref to compare with")
+        asked = _where(live or bool(context), context, namespace, prometheus, positive(lasts, "--for"), direct=direct)
     wanted = read_config(config)
     known = read_baseline(baseline) if baseline else frozenset()
-    report = _with(wanted, mode or wanted.mode, _report(paths, base, wanted))
+    report = _with(wanted, mode or wanted.mode, _report(paths, base, wanted, asked))
     if write_baseline:
         _write(write_baseline, report.findings)
         return
@@ -75,14 +103,24 @@ def check(
     raise typer.Exit(1 if report.count(Level.ERROR) else 0)
 
 
-def _report(paths: list[str], base: str | None, wanted: CheckConfig) -> Report:
+def _where(
+    cluster: bool, context: str | None, namespace: str | None, prometheus: str | None, span: float, *, direct: bool
+) -> "Where":
+    """Whom to ask; imported only now, since a check of manifests needs no cluster."""
+    from scalewarden.cli.check_live import Where
+    from scalewarden.sources.prometheus_api import PrometheusOptions
+
+    options = PrometheusOptions(prometheus) if prometheus else None
+    return Where(cluster, context, namespace, options, span, direct)
+
+
+def _report(paths: list[str], base: str | None, wanted: CheckConfig, asked: "Where | None") -> Report:
     found = collect(paths, wanted.exclude)
     checking = Checking(found, dict(wanted.thresholds))
     findings = checking.findings()
     if base is not None:
         before = collect([base], wanted.exclude) if Path(base).exists() else at_ref(base, paths, wanted.exclude)
-        findings += [_lowered(one, checking) for one in lowered(found.manifests, before.manifests)
-                     if checking.concerns(one.manifest)]  # fmt: skip
+        findings += _of_base(checking, before, asked)
     return Report(
         tuple(sorted(findings, key=lambda one: (one.place.file, one.place.line, one.rule))),
         found.files, found.documents, checking.judged,
@@ -90,11 +128,26 @@ def _report(paths: list[str], base: str | None, wanted: CheckConfig) -> Report:
     )  # fmt: skip
 
 
-def _lowered(one: Lowered, checking: Checking) -> Checked:
+def _of_base(checking: Checking, before: Found, asked: "Where | None") -> list[Checked]:
+    """Lowered counts: what the manifests alone say of them, or what the running services answer."""
+    concerned = [one for one in lowered(checking.found.manifests, before.manifests) if checking.concerns(one.manifest)]
+    known = [found for one in concerned if (found := _below_minimum(one, checking))]
+    told = {(one.place, one.field) for one in known}
+    others = [one for one in concerned if (one.manifest.place(one.field), one.field) not in told]
+    if asked is None:
+        return known + [finding(one, _UNSEEN, Level.WARNING) for one in others]
+    from scalewarden.cli.check_live import judged
+
+    findings, remarks = judged(others, asked, checking, before.manifests)
+    checking.remarks += remarks
+    return known + findings
+
+
+def _below_minimum(one: Lowered, checking: Checking) -> Checked | None:
     minimum = checking.declared_minimum(one.manifest)
-    if minimum is not None and one.after < minimum and one.field == "spec.replicas":
-        return finding(one, f"its InferenceDeployment declares a minimum of {minimum}", Level.ERROR)
-    return finding(one, _UNSEEN, Level.WARNING)
+    if minimum is None or one.after >= minimum or one.field != "spec.replicas":
+        return None
+    return finding(one, f"its InferenceDeployment declares a minimum of {minimum}", Level.ERROR)
 
 
 def _with(wanted: CheckConfig, mode: str, report: Report) -> Report:

@@ -83,10 +83,13 @@ async def _looked(
         return snapshot, ((pages.said,) if pages.said else ()) + notes
 
 
-async def looked(live: Live, found: InferenceDeployment, span: float) -> tuple[Snapshot, tuple[str, ...]]:
-    """Read for `span` s. The snapshot, and what a reader must know of it; what cannot be read is absent in it."""
+async def looked(
+    live: Live, found: InferenceDeployment, span: float, *, quiet: bool = False
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Read for `span` s. The snapshot, and what a reader must know of it; what cannot be read is absent in it. quiet:
+    without showing on stderr how long it still takes."""
     await live.look()
-    await _read(live, span)
+    await _read(live, span, quiet=quiet)
     now = time.time()
     history = as_judged(found.status, now, found.policy.stabilization)
     learned = learned_of(found.status.baseline, now)
@@ -101,9 +104,9 @@ def _known(remembered: bool, span: float) -> str:
     return f"{read}no operator judged this service within the last minutes, so nothing is known of the time before."
 
 
-async def _read(live: Live, span: float) -> None:
+async def _read(live: Live, span: float, *, quiet: bool) -> None:
     """At once, then every `PAUSE` until `span` (s) is over: once where it is 0."""
-    errors, started = Console(stderr=True, highlight=False), time.monotonic()
+    errors, started = Console(stderr=True, highlight=False, quiet=quiet), time.monotonic()
     await live.read(time.time())
     with errors.status(f"reading {live.name} for {span:.0f} s") as shown:
         while (left := started + span - time.monotonic()) > 0:

@@ -14,6 +14,7 @@ from scalewarden.sources.tree import child, children
 Object = Mapping[str, Any]
 
 _NOTES = "serving.kserve.io"
+_PREDICTOR = "-predictor"
 _CPU = 80.0
 """Percent that KServe's own HPA aims at, unless told otherwise."""
 _RUNTIMES = {"huggingface": "kserve/huggingfaceserver", "vllm": "vllm/vllm-openai", "triton": "nvcr.io/tritonserver"}
@@ -48,6 +49,16 @@ def _old_style(predictor: Object) -> Object:
 
 def _by_runtime(runtime: str) -> str | None:
     return next((image for name, image in _RUNTIMES.items() if name in runtime), None)
+
+
+def deployment_name(service: str) -> str:
+    """What KServe calls the Deployment that it makes of an InferenceService."""
+    return f"{service}{_PREDICTOR}"
+
+
+def made_for(deployment: str) -> str:
+    """The InferenceService whose Deployment has this name."""
+    return deployment.removesuffix(_PREDICTOR)
 
 
 def autoscaler_of(service: Object) -> Autoscaler | None:

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from scalewarden.model.autoscaler import Autoscaler
+from scalewarden.sources.manifests import kserve
 from scalewarden.sources.manifests.parsing import Manifest
 
 _KSERVE = ("InferenceService", "LLMInferenceService")
-_PREDICTOR = "-predictor"
-"""What KServe calls the Deployment of an InferenceService."""
-
 
 Index = Mapping[tuple[str, str], Sequence[Manifest]]
 
@@ -27,7 +25,7 @@ def target(autoscaler: Manifest, one: Autoscaler, workloads: Index) -> Manifest 
     """The object that an autoscaler scales: of its namespace (none written matches any), nearest to its file."""
     named = list(workloads.get((one.target_kind, one.target_name), ()))
     if not named and one.target_kind == "Deployment":
-        made_of = one.target_name.removesuffix(_PREDICTOR)
+        made_of = kserve.made_for(one.target_name)
         named = [found for kind in _KSERVE for found in workloads.get((kind, made_of), ())]
     fits = [workload for workload in named if same_namespace(workload.namespace, autoscaler.namespace)]
     return min(fits, key=lambda found: _distance(found, autoscaler), default=None)
