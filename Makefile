@@ -20,7 +20,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 comma := ,
 
 .PHONY: help setup demo test test-unit test-rules test-property test-contract test-cluster test-e2e \
-	lint fmt generate check-generated check-coverage mutants control-plane clean
+	lint fmt generate check-generated check-coverage mutants control-plane krew clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ generate: setup ## Rewrite crds/, the chart's copy and docs/reference from the c
 
 check-generated: setup ## Fail where a generated file differs from the code
 	$(BIN)/python -m tools.generate --check
+
+krew: setup ## Build the archive and the manifest of the kubectl plugin into dist/krew
+	@$(BIN)/python -m tools.krew
 
 clean: ## Remove the virtual environment and caches of this checkout
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov dist build

@@ -1,10 +1,15 @@
 """`scalewarden explain` against a real API server: what it shows, and each way in which it cannot."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 
 from scalewarden.cli.crd import as_yaml
 from scalewarden.cli.main import main
@@ -15,6 +20,8 @@ from tests.unit.model.objects import deployment
 from tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[2]
 
 Explain = Callable[..., tuple[int, str, str]]
 
@@ -90,3 +97,46 @@ def test_a_cluster_without_the_kind(explain: Explain) -> None:
     assert code == 2
     assert "the kind InferenceDeployment is not installed" in err
     assert "scalewarden crd | kubectl apply -f -" in err
+
+
+def test_all_services_are_listed_as_kubectl_lists_them(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    for name in ("llama-70b", "qwen"):
+        cluster.apply(deployment({}, name=name, namespace=namespace))
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": STATUS}))
+    cluster.kubectl("patch", "infd", "llama-70b", "-n", namespace, *patch)
+    cells = [line.split() for line in explain("-n", namespace, "-o", "wide")[1].splitlines()]
+    theirs = cluster.kubectl("get", "infd", "-n", namespace, "-o", "wide").stdout.splitlines()
+    assert cells[0] == theirs[0].split()
+    assert cells[1][:2] == theirs[1].split()[:2] == ["llama-70b", "llama-70b"]
+    assert " ".join(cells[1]).endswith("0.93 12 1810 a removal would fill the KV cache")
+    assert " ".join(theirs[1].split()).endswith("0.93 12 1810 a removal would fill the KV cache")
+    code, out, _ = explain("-A", "-o", "yaml")
+    keys = [one["inferenceDeployment"] for one in yaml.safe_load(out)["inferenceDeployments"]]
+    assert code == 0 and {f"{namespace}/llama-70b", f"{namespace}/qwen"} <= set(keys)
+    assert namespace in explain("-A")[1]
+    code, out, err = explain("-n", "default")
+    assert (code, out) == (0, "") and "there is no InferenceDeployment in default; -A lists every namespace" in err
+
+
+def test_what_cannot_be_listed_is_an_error(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    code, out, err = explain("-n", namespace, kubeconfig=cluster.user_kubeconfig("mallory"))
+    assert (code, out) == (2, "") and "you need the verb list on inferencedeployments.scalewarden.dev" in err
+    assert explain("-A", "-n", namespace)[0] == explain("llama", "-w", "-o", "json")[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [("llama-70b",), ()])
+def test_watching_prints_a_line_for_every_change_until_ctrl_c(
+    cluster: LocalCluster, namespace: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    cluster.apply(deployment({}, namespace=namespace))
+    out = tmp_path / "out"
+    command = [sys.executable, "-u", "-m", "scalewarden.cli.main", "explain", *arguments, "-n", namespace, "-w"]
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PYTHONPATH": str(ROOT / "operator")}
+    with out.open("w") as stdout, subprocess.Popen(command, stdout=stdout, stderr=stdout, env=environment) as process:
+        cluster.wait_for(lambda: "llama-70b" in out.read_text(), "it is shown", 30)
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": STATUS}))
+        cluster.kubectl("patch", "infd", "llama-70b", "-n", namespace, *patch)
+        cluster.wait_for(lambda: "KVCacheBound" in out.read_text(), "the change is shown", 30)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    assert "Traceback" not in out.read_text() and "Aborted" not in out.read_text()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
-from scalewarden.cli.main import SUMMARIES, Commands
+from scalewarden.cli.main import SUMMARIES, Commands, app
 from tests.docs.pages import ROOT, all_blocks, pages, spans
 
 ENDS = {"|", "||", "&&", ";", ">", ">>", "<", "2>", "&", ")", "&)"}
@@ -47,7 +48,8 @@ def refused(arguments: list[str], *, abridged: bool = False) -> str | None:
     """What the real parser says against arguments; None where it takes them. abridged: some may be left out."""
     name, *rest = arguments or ["--help"]
     if name.startswith("-"):
-        return None if name in {"--help", "-h"} else f"{name}: no such option"
+        known = {one for param in get_command(app).params for one in param.opts} | {"--help", "-h"}
+        return None if name in known else f"{name}: no such option"
     if name not in SUMMARIES:
         return f"no command {name!r}"
     command = Commands().get_command(None, name)

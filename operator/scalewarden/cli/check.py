@@ -11,6 +11,7 @@ import typer
 
 from scalewarden.app.check_base import Lowered, finding, lowered
 from scalewarden.app.checking import Checking
+from scalewarden.cli.completion import namespaces
 from scalewarden.cli.explain import Context
 from scalewarden.cli.git_base import at_ref
 from scalewarden.cli.options import positive
@@ -55,7 +56,9 @@ Live = Annotated[
     bool,
     typer.Option("--live", help="Put lowered counts to the services that run in the cluster; --context implies it."),
 ]
-Namespace = Annotated[str | None, typer.Option("-n", "--namespace", help="Of manifests that name none.")]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="Of manifests that name none.", autocompletion=namespaces)
+]
 Prometheus = Annotated[
     str | None,
     typer.Option(help="Read this Prometheus for lowered counts; without --live no cluster is asked.", metavar="URL"),

@@ -65,8 +65,35 @@ class Cluster:
         except ApiException as error:
             self._refused(error, f"{KIND} {namespace}/{name}", namespace)
         except HTTPError as error:
-            what = f"the API server does not answer: {_short(error)}"
-            raise ClusterError(what, where=self.name, hint="`kubectl get infd -A` should work first") from None
+            raise self._silent(error) from None
+
+    def inference_deployments(
+        self, namespace: str | None, patience: float = TIMEOUT, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """All objects of a namespace, or of the cluster where it is None, as the API server returns them, by name.
+
+        patience: seconds to wait for it. Raises ClusterError where they cannot be read.
+        """
+        try:
+            found: Any = self._list(
+                namespace, {"_request_timeout": (patience, patience)} | ({"limit": most} if most else {})
+            )
+        except ApiException as error:
+            self._refused(
+                error, f"the {PLURAL} of {namespace or 'all namespaces'}", namespace or "all namespaces", "list"
+            )
+        except HTTPError as error:
+            raise self._silent(error) from None
+        return sorted(found["items"], key=lambda one: (one["metadata"].get("namespace", ""), one["metadata"]["name"]))
+
+    def _list(self, namespace: str | None, asked: dict[str, Any]) -> Any:
+        if namespace is None:
+            return self.api.list_cluster_custom_object(GROUP, VERSION, PLURAL, **asked)
+        return self.api.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, **asked)
+
+    def _silent(self, error: HTTPError) -> ClusterError:
+        what = f"the API server does not answer: {_short(error)}"
+        return ClusterError(what, where=self.name, hint="`kubectl get infd -A` should work first")
 
     def _get(self, name: str, namespace: str) -> Any:
         return self.api.get_namespaced_custom_object(
@@ -100,14 +127,14 @@ class Cluster:
         except HTTPError as error:
             raise ClusterError(f"the API server does not answer: {_short(error)}", where=self.name) from None
 
-    def _refused(self, error: ApiException, what: str, namespace: str) -> NoReturn:
+    def _refused(self, error: ApiException, what: str, namespace: str, verb: str = "get") -> NoReturn:
         if error.status == 404 and "details" not in _body(error):
             hint = "`scalewarden crd | kubectl apply -f -` installs it"
             raise ClusterError(f"the kind {KIND} is not installed", where=self.name, hint=hint) from None
         if error.status == 404:
             raise ClusterError("not found", where=what, hint=self._others(namespace)) from None
         if error.status == 403:
-            hint = f"you need the verb get on {PLURAL}.{GROUP} in {namespace}"
+            hint = f"you need the verb {verb} on {PLURAL}.{GROUP} in {namespace}"
             raise ClusterError("reading it is forbidden", where=what, hint=hint) from None
         message = _body(error).get("message") or error.reason
         raise ClusterError(f"the API server answered {error.status}: {message}", where=what) from None

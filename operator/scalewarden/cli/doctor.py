@@ -11,6 +11,7 @@ import typer
 from scalewarden.app import self_test
 from scalewarden.app.live import Live
 from scalewarden.cli.cluster import Cluster
+from scalewarden.cli.completion import names
 from scalewarden.cli.explain import Context, Namespace
 from scalewarden.cli.options import positive
 from scalewarden.cli.output import Format, Output, console
@@ -28,7 +29,12 @@ PAUSE = 5.0
 """Seconds between two readings: rates need two."""
 
 Subject = Annotated[
-    str, typer.Argument(help="Name of the InferenceDeployment, or a folder with recording.yaml.", metavar="NAME|DIR")
+    str,
+    typer.Argument(
+        help="Name of the InferenceDeployment, or a folder with recording.yaml.",
+        metavar="NAME|DIR",
+        autocompletion=names,
+    ),
 ]
 For = Annotated[str, typer.Option("--for", help="How long pods are read, twice at least.", metavar="DURATION")]
 Prometheus = Annotated[

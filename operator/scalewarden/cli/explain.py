@@ -1,47 +1,163 @@
-"""`scalewarden explain NAME`: why a live service may or may not be scaled down, from what the operator found."""
+"""`scalewarden explain [NAME]`: why live services may or may not be scaled down, from what the operator found."""
 
 import json
+import sys
 import time
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from shutil import get_terminal_size
+from typing import Annotated, Any
 
 import typer
+import yaml
 
 from scalewarden.cli.cluster import Cluster
-from scalewarden.cli.output import Format, Output, console
-from scalewarden.errors import ClusterError
+from scalewarden.cli.completion import contexts, names, namespaces
+from scalewarden.cli.output import console
+from scalewarden.cli.watching import Screen, watch
+from scalewarden.errors import BadInput, BadObject, ClusterError
 from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.duration import unix_seconds
+from scalewarden.surfaces.explain_list import Listed, as_json, lines
 from scalewarden.surfaces.explain_text import show
 from scalewarden.surfaces.explain_text_status import chain_of
 
-Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", metavar="NAME", autocompletion=names)]
+OneOrAll = Annotated[
+    str | None,
+    typer.Argument(help="Name of the InferenceDeployment; all are listed without one.", metavar="NAME",
+                   autocompletion=names),
+]  # fmt: skip
 Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Its namespace; the context's own by default.")
+    str | None,
+    typer.Option("-n", "--namespace", help="Its namespace; the context's own by default.", autocompletion=namespaces),
 ]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
-
-
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=contexts)]
+Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="List those of every namespace.")]
+Watch = Annotated[
+    bool, typer.Option("-w", "--watch", help="Show it again whenever the status changes; Ctrl-C ends it.")
+]
 Long = Annotated[bool, typer.Option("--long", help="Also every rule, and every number with its line and source.")]
 
 
+class As(StrEnum):
+    """What `-o` takes."""
+
+    TEXT = "text"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Output = Annotated[
+    As, typer.Option("-o", "--output", help="Text for people, wide with more of it; JSON or YAML for programs.")
+]
+
+
 def explain(
-    name: Name,
+    name: OneOrAll = None,
     namespace: Namespace = None,
+    everywhere: Everywhere = False,
     context: Context = None,
-    output: Output = Format.TEXT,
+    output: Output = As.TEXT,
     long: Long = False,
+    again: Watch = False,
 ) -> None:
-    """Show why a live service may or may not be scaled down: signals, findings, diagnosis, verdict."""
+    """Show why a live service may or may not be scaled down: signals, findings, diagnosis, verdict.
+
+    Without NAME, or with -A, all services are listed in the columns of `kubectl get infd`.
+    """
+    if everywhere and (name or namespace):
+        raise BadInput("it lists every namespace", where="-A", hint="leave out NAME and -n, or leave out -A")
+    if again and output in (As.JSON, As.YAML):
+        raise BadInput("what is watched is shown as text", where="--watch", hint="leave out -o, or write -o wide")
     cluster = Cluster.connect(context)
-    found = cluster.inference_deployment(name, namespace or cluster.namespace)
-    if output is Format.JSON:
-        typer.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False))
-        return
-    if found.status.last_evaluation_time is None:
-        hint = "`scalewarden run` evaluates it; `kubectl describe infd` shows its conditions"
-        raise ClusterError("not evaluated yet", where=f"InferenceDeployment {found.key}", hint=hint)
-    show(chain_of(found, time.time(), long=long), console())
+    inside = None if everywhere else namespace or cluster.namespace
+    view = _One(cluster, name, inside or "", output, long) if name else _All(cluster, inside, output)
+    if again:
+        watch(view.screen)
+    else:
+        view.print()
 
 
-def _as_json(found: InferenceDeployment) -> dict[str, object]:
-    status = found.status.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return {"inferenceDeployment": found.key, "mode": found.spec.policy.mode, "status": status}
+class _One:
+    """One service."""
+
+    def __init__(self, cluster: Cluster, name: str, namespace: str, output: As, long: bool) -> None:
+        self._cluster, self._name, self._namespace = cluster, name, namespace
+        self._output, self._long = output, long or output is As.WIDE
+
+    def print(self) -> None:
+        found = self._cluster.inference_deployment(self._name, self._namespace)
+        if self._output in (As.JSON, As.YAML):
+            typer.echo(_document(as_json(found), self._output), nl=False)
+            return
+        if found.status.last_evaluation_time is None:
+            raise _not_evaluated(found)
+        show(chain_of(found, time.time(), long=self._long), console())
+
+    def screen(self) -> Screen:
+        """The status without the instant at which it was refreshed decides whether it has changed."""
+        found = self._cluster.inference_deployment(self._name, self._namespace)
+        status = found.status.model_copy(update={"last_evaluation_time": None})
+        text = lines([Listed(found)], wide=True, namespaces=True)[1:]
+        if found.status.last_evaluation_time is None:
+            return Screen((status, found.spec), lambda at: at.print(str(_not_evaluated(found))), text)
+        return Screen((status, found.spec), lambda at: show(chain_of(found, time.time(), long=self._long), at), text)
+
+
+class _All:
+    """All services of a namespace, or of the cluster."""
+
+    def __init__(self, cluster: Cluster, namespace: str | None, output: As) -> None:
+        self._cluster, self._namespace, self._output = cluster, namespace, output
+
+    def print(self) -> None:
+        listed = self._listed()
+        if self._output in (As.JSON, As.YAML):
+            items = [as_json(one.found) for one in listed]
+            typer.echo(_document({"inferenceDeployments": items}, self._output), nl=False)
+        elif listed:
+            typer.echo("\n".join(self._table(listed)))
+        else:
+            where = f"in {self._namespace}; -A lists every namespace" if self._namespace else "in this cluster"
+            typer.echo(f"there is no InferenceDeployment {where}", err=True)
+
+    def screen(self) -> Screen:
+        listed = self._listed()
+        table = self._table(listed)
+        bare = [Listed(one.found) for one in listed]
+        key = tuple(lines(bare, wide=True, namespaces=True))
+        return Screen(key, lambda at: at.print("\n".join(table), soft_wrap=True), table)
+
+    def _table(self, listed: Sequence[Listed]) -> list[str]:
+        room = get_terminal_size().columns if sys.stdout.isatty() else None
+        return lines(listed, wide=self._output is As.WIDE, namespaces=self._namespace is None, room=room)
+
+    def _listed(self) -> list[Listed]:
+        """What can be read; what cannot is said and left out."""
+        now, found = time.time(), []
+        for obj in self._cluster.inference_deployments(self._namespace):
+            try:
+                found.append(Listed(InferenceDeployment.parse(obj), _age(obj, now)))
+            except BadObject as error:
+                typer.echo(f"note: left out: {error}", err=True)
+        return found
+
+
+def _age(obj: Mapping[str, Any], now: float) -> float | None:
+    try:
+        return now - unix_seconds(str(obj["metadata"]["creationTimestamp"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _document(value: Mapping[str, Any], output: As) -> str:
+    if output is As.YAML:
+        return yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False, allow_unicode=True)
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _not_evaluated(found: InferenceDeployment) -> ClusterError:
+    hint = "`scalewarden run` evaluates it; `kubectl describe infd` shows its conditions"
+    return ClusterError("not evaluated yet", where=f"InferenceDeployment {found.key}", hint=hint)

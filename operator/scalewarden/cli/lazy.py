@@ -40,7 +40,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command of the first argument; a mistyped one is answered with the nearest name."""
         near = get_close_matches(args[0], self.lazy, n=1)
-        if near and args[0] not in self.lazy:
+        if near and args[0] not in self.lazy and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 

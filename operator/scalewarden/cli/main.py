@@ -2,14 +2,18 @@
 
 import sys
 from io import TextIOWrapper
-from typing import ClassVar
+from pathlib import PurePath
+from typing import Annotated, ClassVar
 
 import typer
 
+from scalewarden import __version__
 from scalewarden.cli.lazy import SETTINGS, LazyCommand, LazyGroup
 from scalewarden.errors import ScalewardenError
 
 BAD_INPUT = 2
+COMPLETE = "_SCALEWARDEN_COMPLETE"
+"""Variable by which a shell asks for completions, under whatever name we were started."""
 
 
 SUMMARIES = {
@@ -54,9 +58,26 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"scalewarden {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+]
+
+
 @app.callback()
-def _root() -> None:
+def _root(version: Version = False) -> None:
     """Keeps LLM inference services on Kubernetes from being scaled on a misread metric."""
+
+
+def called() -> str:
+    """How usage lines name us: as a plugin of kubectl where we were started as one."""
+    started = PurePath(sys.argv[0]).name
+    return "kubectl scalewarden" if started.startswith("kubectl-scalewarden") else "scalewarden"
 
 
 def main() -> None:
@@ -65,7 +86,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show `→` gets `?`, not a traceback
     try:
-        app()
+        app(prog_name=called(), complete_var=COMPLETE)
     except ScalewardenError as error:
         typer.echo(f"error: {error}", err=True)
         if error.hint:

@@ -11,13 +11,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from scalewarden.cli.completion import codes
 from scalewarden.cli.output import Format, Output, console
 from scalewarden.errors import BadInput
 from scalewarden.model.thresholds import CATALOGUE, Threshold
 from scalewarden.rules.catalogue import RULES
 from scalewarden.rules.rule import Check, Rule
 
-Code = Annotated[str | None, typer.Argument(help="Code or name of one rule, like KVC201.", show_default=False)]
+Code = Annotated[
+    str | None,
+    typer.Argument(help="Code or name of one rule, like KVC201.", show_default=False, autocompletion=codes),
+]
 
 
 def rules(code: Code = None, output: Output = Format.TEXT) -> None:

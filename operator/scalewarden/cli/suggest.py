@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from scalewarden.cli.cluster import Cluster
+from scalewarden.cli.completion import names
 from scalewarden.cli.doctor import For, Prometheus
 from scalewarden.cli.evaluate import judged
 from scalewarden.cli.explain import Context, Namespace
@@ -41,6 +42,7 @@ Subject = Annotated[
     typer.Argument(
         help="Name of the InferenceDeployment; a file or folder of manifests, - for stdin; or a recording's folder.",
         metavar="NAME|PATH",
+        autocompletion=names,
     ),
 ]
 Keda = Annotated[bool, typer.Option("--keda", help="A KEDA ScaledObject instead of an HPA.")]

@@ -117,7 +117,16 @@ def _notes(found: InferenceDeployment, now: float) -> Iterator[str]:
 
 
 def _ago(seconds: float) -> str:
-    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
+    if seconds < 120:
+        return f"{seconds:.0f} s ago"
+    hours = seconds / 3600
+    return (
+        f"{seconds / 60:.0f} min ago"
+        if hours < 2
+        else f"{hours:.0f} h ago"
+        if hours < 48
+        else f"{hours / 24:.0f} d ago"
+    )
 
 
 def _meaning(status: InferenceDeploymentStatus) -> Line:

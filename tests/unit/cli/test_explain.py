@@ -133,6 +133,8 @@ def test_the_last_three_requests_are_shown() -> None:
 
 def test_an_old_status_is_called_old() -> None:
     assert "Last written 60 min ago: it is old, look whether the operator runs" in screen(STATUS, NOW + 3580)
+    assert "Last written 3 h ago: it is old" in screen(STATUS, NOW + 3 * 3600)
+    assert "Last written 3 d ago: it is old" in screen(STATUS, NOW + 3 * 86400)
 
 
 def test_conditions_that_do_not_hold_are_said() -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from scalewarden import __version__
-from scalewarden.cli.main import SUMMARIES
+from scalewarden.cli.main import SUMMARIES, main
 from scalewarden.model.crd_manifest import manifests
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import write
@@ -82,3 +82,38 @@ def test_no_color_is_honoured(tmp_path: Path, no_color: str, coloured: bool) -> 
     program = [sys.executable, "-m", "scalewarden.cli.main", "evaluate", str(folder)]
     ran = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", ran.stdout)) is coloured
+
+
+def test_version_is_also_an_option(scalewarden: Command) -> None:
+    assert scalewarden("--version").out == f"scalewarden {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_the_start_imports_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        f"import sys; sys.argv = ['scalewarden', *{arguments!r}]\n"
+        "from scalewarden.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = ran.stderr.split()
+    assert "scalewarden.cli.main" in imported
+    assert [name for name in imported if name.split(".")[0] in HEAVY or name in HEAVY] == []
+
+
+@pytest.mark.parametrize(
+    ("started", "named"),
+    [("/usr/bin/kubectl-scalewarden", "kubectl scalewarden"), ("kubectl-scalewarden.exe", "kubectl scalewarden"),
+     ("/usr/bin/scalewarden", "scalewarden"), ("/x/scalewarden/cli/main.py", "scalewarden")],
+)  # fmt: skip
+def test_usage_lines_say_how_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], started: str, named: str
+) -> None:
+    for arguments in (["--help"], ["what-if", "--help"], ["rules", "-o", "xml"]):
+        monkeypatch.setattr(sys, "argv", [started, *arguments])
+        with pytest.raises(SystemExit):
+            main()
+        printed = capsys.readouterr()
+        words = " ".join([named, *arguments[:1]] if arguments[0] != "--help" else [named])
+        assert f"Usage: {words} [OPTIONS]" in printed.out + printed.err
