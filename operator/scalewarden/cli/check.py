@@ -41,7 +41,7 @@ class CheckFormat(StrEnum):
     JUNIT = "junit"
 
 
-Paths = Annotated[list[str], typer.Argument(help="Files, folders, or - for stdin.")]
+Paths = Annotated[list[str], typer.Argument(help="Files, folders, or - for stdin.", metavar="PATH...")]
 As = Annotated[CheckFormat, typer.Option("-o", "--output", help="Text for people; the others for pipelines.")]
 Mode = Annotated[
     Literal["warn", "enforce"] | None, typer.Option(help="warn: errors count as warnings and the exit code is 0.")
