@@ -191,6 +191,20 @@ WAITING = {
     "pods": {"metric": {"name": "vllm:num_requests_waiting"}, "target": {"type": "AverageValue", "averageValue": "2"}},
 }
 
+ANOTHER_CLOCK = """
+import datetime, sys, time
+ahead = float(sys.argv.pop(1))
+real, Real = time.time, datetime.datetime
+class Another(Real):
+    @classmethod
+    def now(cls, tz=None):
+        return Real.now(tz) + datetime.timedelta(seconds=ahead)
+time.time, datetime.datetime = lambda: real() + ahead, Another
+from scalewarden.cli.main import main
+main()
+"""
+"""The command line on a machine whose clock is wrong; what counts seconds only is right."""
+
 
 @dataclass
 class Guard:
@@ -201,15 +215,17 @@ class Guard:
     log: Path
 
     @classmethod
-    def start(cls, cluster: LocalCluster, port: int, *arguments: str) -> "Guard":
-        """Start it and wait until it is ready. Its log is a file next to the cluster's."""
+    def start(cls, cluster: LocalCluster, port: int, *arguments: str, ahead: float = 0.0) -> "Guard":
+        """Start it and wait until it is ready. Its log is a file next to the cluster's. ahead: seconds that its clock
+        is before ours."""
         config = cluster.kubeconfig_for(cluster.token("scalewarden", "scalewarden-guard"), "guard")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             health = f"127.0.0.1:{free.getsockname()[1]}"
         log = cluster.logs_dir / f"guard-{datetime.now(UTC):%H%M%S%f}.log"
         listen = ("--listen", f"127.0.0.1:{port}", "--health", health, "--drain", "0")
-        command = [sys.executable, "-m", "scalewarden.cli.main", "guard", "--kubeconfig", str(config), *listen]
+        main = ["-c", ANOTHER_CLOCK, str(ahead)] if ahead else ["-m", "scalewarden.cli.main"]
+        command = [sys.executable, *main, "guard", "--kubeconfig", str(config), *listen]
         with log.open("w") as out:
             process = subprocess.Popen(
                 [*command, "--namespace", "scalewarden", *(arguments or ("--operator-silent-after", "3600"))],

@@ -46,8 +46,8 @@ def start_guard(installed: LocalCluster, port: int) -> Iterator[Callable[..., Gu
     """Starts guards under the chart's ServiceAccount; whatever still runs ends with the module."""
     started: list[Guard] = []
 
-    def start(*arguments: str) -> Guard:
-        started.append(Guard.start(installed, port, *arguments))
+    def start(*arguments: str, ahead: float = 0.0) -> Guard:
+        started.append(Guard.start(installed, port, *arguments, ahead=ahead))
         return started[-1]
 
     yield start
