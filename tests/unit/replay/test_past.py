@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 
+from scalewarden.app.replaying import Span
 from scalewarden.model.signal import Point
 from scalewarden.model.workload import Target
 from scalewarden.signals.sample import Sample, Scrape
@@ -139,3 +141,18 @@ def test_what_is_long_gone_is_forgotten() -> None:
     fleet.take(Stretch(NOW + 600, NOW + 1200, [moment(at, "a") for at in every(615, 1200)]))
     assert [key.pod for key in fleet.keys] == ["a"]
     assert [one.pod for one in fleet.endpoints()] == ["a"]
+
+
+def test_calm_times_are_judged_coarsely_and_changes_finely() -> None:
+    assert Span.of(0.0, 86_400.0).step == 15.0 and Span.of(0.0, 31 * 86_400.0).step == 465.0
+    assert Span.of(0.0, 31 * 86_400.0, 60.0).step == 60.0
+    span, instants, at = Span(0.0, 10_000.0, 450.0), [], 0.0
+    while at < 6000:
+        instants.append(at)
+        at = span.next(at, [3000.0])
+    assert instants[:7] == [0.0, 450.0, 900.0, 1350.0, 1800.0, 2250.0, 2700.0]
+    assert instants[7] == 2940.0  # a minute before it
+    fine = [one for one in instants if 2940 <= one < 4200]
+    assert all(after - before == 15.0 for before, after in pairwise(fine))
+    assert instants[-1] - instants[-2] == 450.0
+    assert Span(0.0, 100.0, 5.0).next(10.0, [12.0]) == 15.0

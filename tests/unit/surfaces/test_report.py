@@ -12,6 +12,7 @@ from scalewarden.model.finding import Misinterpretation
 from scalewarden.model.regret import Outcome
 from scalewarden.model.verdict import Decision
 from scalewarden.surfaces import report_plot as plot
+from scalewarden.surfaces.replay_text import text
 from scalewarden.surfaces.report import MISREADINGS, to_html
 from scalewarden.surfaces.report_html import LONGEST, escaped, share_style
 from scalewarden.surfaces.report_scale import even_top, lasting, moment, plain, times, top_of
@@ -181,3 +182,16 @@ def test_lines_break_where_nothing_is_known() -> None:
 def test_places_stay_on_the_axis() -> None:
     assert share_style(-1.0) == "left:0.00%" and share_style(2.0, 1.0) == "left:100.00%;width:0.00%"
     assert escaped("a\u200bb") == "a�b"
+
+
+def test_the_screen_says_it_in_words() -> None:
+    shown = text(FULL)
+    assert "GPU-hours, 4.0 of them needlessly" in shown and "misreadings invited: M1 2×" in shown
+    assert "nothing was seen 1 time, first from 2025-12-20 10:00:00: no samples" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    regretted = decided(START, decision=Decision.ALLOW, outcome=Outcome.REGRETTED)
+    many = text(replay(service(decided=(regretted,) * 15, gpus_per_replica=None)))
+    assert "… 3 more: -o json or -o html has all" in many and "15 that would have passed hurt." in " ".join(
+        many.split()
+    )
+    assert "1 decrease on" not in many and text(replay()).startswith("Prometheus")
