@@ -32,7 +32,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="An autoscaler adds replicas only once the service is called full.",
     check_instead="the targets for KV-cache usage and queue against the lines from which removals are refused",
-    remedy="Set the target for KV-cache usage to 0.60 to 0.70.",
+    remedy="Set the target under that line: KV-cache usage to 0.60 to 0.70, waiting requests to 3 to 5 a replica.",
     reads=("autoscaler metrics",),
     thresholds=("kvUsageDeny", "waitingPerReplicaDeny"),
 )

@@ -21,16 +21,21 @@ ON_GPUS = frozenset({"vLLM", "SGLang", "TGI", "TensorRTLLM", "LMDeploy", "NIM", 
 """Runtimes that are built for GPUs unless something says CPU. llama.cpp and Ollama run on what is there."""
 _NO_KV_CACHE = re.compile(
     r"text-embeddings-inference|michaelf34/infinity|embed|rerank|colbert|minilm|whisper|stable-diffusion|comfyui"
-    r"|diffusers|jupyter|notebook|\bbge-|/bge|/gte-|/e5-|jina-clip",
+    r"|diffusers|jupyter|notebook|\bbge-|/bge|/gte-|/e5-|jina-clip|(?<![a-z])(tts|asr)(?![a-z])|openedai-speech|kokoro"
+    r"|resnet|yolo|efficientnet|mobilenet|detectron|segment-anything|tensorflow/serving|tf-serving|deepstream"
+    r"|jellyfin|plexinc|frigate|immich|milvus",
     re.IGNORECASE,
 )
+"""Models and servers of embeddings, speech, pictures and video, by the names that images and arguments give them."""
+_MODEL_FLAG = re.compile(r"--?(?:served[-_])?model(?:[-_](?:path|id|name|repository|store|dir))?=(?P<model>.+)")
 _POOLING = re.compile(
-    r"--(task|runner|convert)[= ](embed\w*|classify|score|reward|pooling)|--is-embedding|--embeddings?\b|--rerank",
+    r"--(task|runner|convert)[= ](\w*embed\w*|classify|\w+_classification|fill_mask|score|reward|pooling)"
+    r"|--is-embedding|--embeddings?\b|--rerank",
     re.IGNORECASE,
 )
 _BESIDE = re.compile(
     r"router|gateway|proxy|\bepp\b|webui|dashboard|exporter|operator|controller|bench|loadgen|locust|client|adapter"
-    r"|scheduler|frontend|playground|sidecar|litellm|envoy|nginx",
+    r"|scheduler|planner|frontend|playground|sidecar|litellm|envoy|nginx|lmcache_server",
     re.IGNORECASE,
 )
 _PROGRAM = 3
@@ -85,10 +90,16 @@ def _beside(container: Object) -> bool:
 
 
 def _silent(container: Object) -> bool:
-    models = [word for word in command_line(container) if not word.startswith("-")]
+    models = [named for word in command_line(container) if (named := _model(word))]
     variables = [str(one.get("value")) for one in children(container, "env") if "MODEL" in str(one.get("name"))]
     named = " ".join((str(container.get("image") or ""), *models, *variables))
     return bool(_NO_KV_CACHE.search(named) or _POOLING.search(" ".join(_words(container))))
+
+
+def _model(word: str) -> str:
+    """What a word of a command line may call a model: itself, or the value in `--model=value`."""
+    flag = _MODEL_FLAG.fullmatch(word)
+    return flag["model"] if flag else "" if word.startswith("-") else word
 
 
 def _words(container: Object) -> Iterator[str]:
