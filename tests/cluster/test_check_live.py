@@ -62,6 +62,13 @@ async def test_a_lowered_count_is_judged_by_the_service_that_runs(
     assert f"`scalewarden what-if chat -n {namespace} --replicas 2`" in found["spec.replicas"]["remedy"]
     assert "an autoscaler may go down to it" in found["spec.minReplicas"]["message"]
 
+    for folder in (now, base):  # an image of which nothing says that it serves a language model
+        text = (folder / "all.yaml").read_text().replace("vllm/vllm-openai:v0.32.0", "registry.corp/llm:1")
+        (folder / "all.yaml").write_text(text.replace("nvidia.com/gpu", "example.com/nothing"))
+    code, out, err = await ran(installed.kubeconfig, *asked)
+    assert (code, told(out)["spec.replicas"]["level"]) == (1, "error"), err
+    assert told((await ran(installed.kubeconfig, *asked[:4], "-o", "json"))[1]) == {}
+
     code, out, err = await ran(installed.kubeconfig, "what-if", "chat", "-n", namespace, "--for", "20s",
                                "--replicas", 2, "-o", "json")  # fmt: skip
     verdict = json.loads(out)["verdict"]

@@ -74,11 +74,12 @@ async def evidence(written: Written, options: PrometheusOptions, now: float) -> 
 
 
 def _service(written: Written, running: Mapping[str, str]) -> Service:
-    pods = tuple(_pod(written, name, address) for name, address in sorted(running.items()))
+    """Replicas that the base asks for and nobody scrapes are taken for ones that serve: they may."""
+    unseen = {f"{written.name}-unseen-{number}": "" for number in range(len(running), written.replicas or 0)}
+    pods = tuple(_pod(written, name, address) for name, address in sorted((unseen | dict(running)).items()))
     labels = child(written.template, "metadata", "labels")
     selector = {"matchLabels": labels}
-    count = max(len(pods), written.replicas or 0)
-    spec = {"replicas": count, "selector": selector, "template": written.template}
+    spec = {"replicas": len(pods), "selector": selector, "template": written.template}
     target = {"metadata": {"name": written.name, "namespace": written.namespace}, "spec": spec}
     resource = _RESOURCES.get(written.kind, DEPLOYMENTS)
     return Service(_declared(written, resource), Found(resource, target, Selector.of(selector)), pods)
@@ -114,8 +115,8 @@ def _pod(written: Written, name: str, address: str) -> dict[str, Any]:
 
 
 def _host(address: str) -> str:
-    """`10.0.0.1:8000` and `[::1]:8000` without the port; something that is no address where it is unknown."""
-    return address.rpartition(":")[0].strip("[]") or "unknown"
+    """`10.0.0.1:8000` and `[::1]:8000` without the port; empty for a pod that nobody scrapes."""
+    return (address.rpartition(":")[0] or address).strip("[]")
 
 
 def autoscalers(manifests: Iterable[Manifest]) -> list[Manifest]:

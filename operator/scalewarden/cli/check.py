@@ -9,25 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from scalewarden.app.check_base import Lowered, finding, lowered
-from scalewarden.app.checking import Checking
+from scalewarden.cli.check_report import report_of
 from scalewarden.cli.completion import namespaces
-from scalewarden.cli.explain import Context
-from scalewarden.cli.git_base import at_ref
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, positive
 from scalewarden.cli.output import console
 from scalewarden.errors import BadInput
 from scalewarden.model.check_config import CheckConfig
 from scalewarden.model.checked import Checked, Level, Report
 from scalewarden.sources.manifests.config import read_baseline, read_config
-from scalewarden.sources.manifests.files import Found, collect
 from scalewarden.surfaces.check_fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from scalewarden.cli.check_live import Where
 
 BAD_INPUT = 2
-_UNSEEN = "whether that is safe is not known without the running service"
 _ASKS = "--live and --prometheus ask what a lowered count would do"
 
 
@@ -95,7 +90,7 @@ def check(
         asked = _where(live or bool(context), context, namespace, prometheus, positive(lasts, "--for"), direct=direct)
     wanted = read_config(config)
     known = read_baseline(baseline) if baseline else frozenset()
-    report = _with(wanted, mode or wanted.mode, _report(paths, base, wanted, asked))
+    report = _with(wanted, mode or wanted.mode, report_of(paths, base, wanted, asked))
     if write_baseline:
         _write(write_baseline, report.findings)
         return
@@ -115,42 +110,6 @@ def _where(
 
     options = PrometheusOptions(prometheus) if prometheus else None
     return Where(cluster, context, namespace, options, span, direct)
-
-
-def _report(paths: list[str], base: str | None, wanted: CheckConfig, asked: "Where | None") -> Report:
-    found = collect(paths, wanted.exclude)
-    checking = Checking(found, dict(wanted.thresholds))
-    findings = checking.findings()
-    if base is not None:
-        before = collect([base], wanted.exclude) if Path(base).exists() else at_ref(base, paths, wanted.exclude)
-        findings += _of_base(checking, before, asked)
-    return Report(
-        tuple(sorted(findings, key=lambda one: (one.place.file, one.place.line, one.rule))),
-        found.files, found.documents, checking.judged,
-        remarks=(*found.remarks, *checking.remarks), errors=(*found.errors, *checking.errors),
-    )  # fmt: skip
-
-
-def _of_base(checking: Checking, before: Found, asked: "Where | None") -> list[Checked]:
-    """Lowered counts: what the manifests alone say of them, or what the running services answer."""
-    concerned = [one for one in lowered(checking.found.manifests, before.manifests) if checking.concerns(one.manifest)]
-    known = [found for one in concerned if (found := _below_minimum(one, checking))]
-    told = {(one.place, one.field) for one in known}
-    others = [one for one in concerned if (one.manifest.place(one.field), one.field) not in told]
-    if asked is None:
-        return known + [finding(one, _UNSEEN, Level.WARNING) for one in others]
-    from scalewarden.cli.check_live import judged
-
-    findings, remarks = judged(others, asked, checking, before.manifests)
-    checking.remarks += remarks
-    return known + findings
-
-
-def _below_minimum(one: Lowered, checking: Checking) -> Checked | None:
-    minimum = checking.declared_minimum(one.manifest)
-    if minimum is None or one.after >= minimum or one.field != "spec.replicas":
-        return None
-    return finding(one, f"its InferenceDeployment declares a minimum of {minimum}", Level.ERROR)
 
 
 def _with(wanted: CheckConfig, mode: str, report: Report) -> Report:

@@ -47,27 +47,33 @@ class Where:
     direct: bool = False
 
 
+class _Undescribed(BadObject):
+    """No InferenceDeployment in the cluster names the workload."""
+
+
 def judged(
-    several: Sequence[Lowered], where: Where, checking: Checking, base: Iterable[Manifest]
+    several: Iterable[Lowered], where: Where, checking: Checking, base: Iterable[Manifest]
 ) -> tuple[list[Checked], list[Remark]]:
     """What the running services answer, and what is to be known of how they were asked. Never raises for a service or
-    a cluster that does not answer: the finding says so, and is as loud as without asking."""
-    keys = {_key(one) for one in several}
-    try:
-        ask = _of_cluster(where) if where.cluster else _Manifests(where, checking, tuple(base))
-        with Console(stderr=True, highlight=False).status(f"asking {counted(len(keys), 'running service')}"):
-            found = asyncio.run(_asked(keys, ask))
-    except ScalewardenError as error:
-        found = dict.fromkeys(keys, _told(error))
+    a cluster that does not answer: the finding says so, and is as loud as without asking.
+
+    What serves no language model by its manifest is asked about all the same where a cluster may describe it, and left
+    alone where it does not.
+    """
+    mine = [one for one in several if where.cluster or checking.concerns(one.manifest)]
+    found = _answers({_key(one) for one in mine}, where, checking, base)
     findings, remarks = [], []
-    for one in several:
-        answer = found[_key(one)]
-        if isinstance(answer, str):
-            findings.append(unknown(one, answer))
-            remarks.append(Remark(one.manifest.place(one.field), f"the running service was not asked: {answer}"))
-        else:
+    for one in mine:
+        answer, place = found[_key(one)], one.manifest.place(one.field)
+        if isinstance(answer, Evidence):
             findings.append(answered(one, answer))
-            remarks += [Remark(one.manifest.place(one.field), note) for note in answer.notes]
+            remarks += [Remark(place, note) for note in answer.notes]
+            continue
+        concerned = checking.concerns(one.manifest)
+        if concerned or not isinstance(answer, _Undescribed):
+            remarks.append(Remark(place, f"the running service was not asked: {_told(answer)}"))
+        if concerned:
+            findings.append(unknown(one, _told(answer)))
     return findings, list(dict.fromkeys(remarks))
 
 
@@ -75,16 +81,31 @@ def _key(one: Lowered) -> Key:
     return one.manifest.namespace, one.targets
 
 
-async def _asked(keys: Iterable[Key], ask: Ask) -> dict[Key, Evidence | str]:
-    """Every service once, `AT_ONCE` at a time; a text where it cannot be asked."""
+Answer = Evidence | ScalewardenError
+
+
+def _answers(keys: set[Key], where: Where, checking: Checking, base: Iterable[Manifest]) -> dict[Key, Answer]:
+    """By service; nobody is asked where there is nothing to ask."""
+    if not keys:
+        return {}
+    try:
+        ask = _of_cluster(where) if where.cluster else _Manifests(where, checking, tuple(base))
+        with Console(stderr=True, highlight=False).status(f"asking {counted(len(keys), 'running service')}"):
+            return asyncio.run(_asked(keys, ask))
+    except ScalewardenError as error:
+        return dict.fromkeys(keys, error)
+
+
+async def _asked(keys: Iterable[Key], ask: Ask) -> dict[Key, Answer]:
+    """Every service once, `AT_ONCE` at a time; what went wrong where it cannot be asked."""
     free = asyncio.Semaphore(AT_ONCE)
 
-    async def one(key: Key) -> tuple[Key, Evidence | str]:
+    async def one(key: Key) -> tuple[Key, Answer]:
         async with free:
             try:
                 return key, await ask(key)
             except ScalewardenError as error:
-                return key, _told(error)
+                return key, error
 
     return dict(await asyncio.gather(*map(one, keys)))
 
@@ -117,7 +138,7 @@ async def _describing(cluster: Cluster, namespace: str, targets: Sequence[tuple[
             return InferenceDeployment.parse(obj)
     kind, name = targets[0]
     hint = "describe the service with one: docs/guides/first-service.md"
-    raise BadObject(f"no InferenceDeployment in {cluster.name} names {kind} {namespace}/{name}", hint=hint)
+    raise _Undescribed(f"no InferenceDeployment in {cluster.name} names {kind} {namespace}/{name}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from scalewarden.app import self_test
 from scalewarden.app.live import Live
 from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.completion import names
-from scalewarden.cli.explain import Context, Namespace
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, Namespace, positive
 from scalewarden.cli.output import Format, Output, console
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.model.crd import InferenceDeployment

@@ -12,7 +12,8 @@ import typer
 import yaml
 
 from scalewarden.cli.cluster import Cluster
-from scalewarden.cli.completion import contexts, names, namespaces
+from scalewarden.cli.completion import names
+from scalewarden.cli.options import Context, Namespace
 from scalewarden.cli.output import console
 from scalewarden.cli.watching import Screen, watch
 from scalewarden.errors import BadInput, BadObject, ClusterError
@@ -22,17 +23,11 @@ from scalewarden.surfaces.explain_list import Listed, as_json, lines
 from scalewarden.surfaces.explain_text import show
 from scalewarden.surfaces.explain_text_status import chain_of
 
-Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", metavar="NAME", autocompletion=names)]
 OneOrAll = Annotated[
     str | None,
     typer.Argument(help="Name of the InferenceDeployment; all are listed without one.", metavar="NAME",
                    autocompletion=names),
 ]  # fmt: skip
-Namespace = Annotated[
-    str | None,
-    typer.Option("-n", "--namespace", help="Its namespace; the context's own by default.", autocompletion=namespaces),
-]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=contexts)]
 Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="List those of every namespace.")]
 Watch = Annotated[
     bool, typer.Option("-w", "--watch", help="Show it again whenever the status changes; Ctrl-C ends it.")

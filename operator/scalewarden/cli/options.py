@@ -1,7 +1,19 @@
-"""Reading of options that several commands have."""
+"""Options and arguments that several commands have."""
 
+from typing import Annotated
+
+import typer
+
+from scalewarden.cli.completion import contexts, names, namespaces
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
+
+Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", metavar="NAME", autocompletion=names)]
+Namespace = Annotated[
+    str | None,
+    typer.Option("-n", "--namespace", help="Its namespace; the context's own by default.", autocompletion=namespaces),
+]
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=contexts)]
 
 
 def positive(text: str, option: str) -> float:

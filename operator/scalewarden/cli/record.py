@@ -16,8 +16,7 @@ from scalewarden.app.live import Live
 from scalewarden.app.recording_run import Plan, Round, Told
 from scalewarden.app.recording_run import record as run
 from scalewarden.cli.cluster import Cluster
-from scalewarden.cli.explain import Context, Name, Namespace
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, Name, Namespace, positive
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.errors import ClusterError
 from scalewarden.model.crd import InferenceDeployment

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from scalewarden.cli.cluster import Cluster
-from scalewarden.cli.explain import Context, Name, Namespace
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, Name, Namespace, positive
 from scalewarden.errors import BadInput
 from scalewarden.model.crd_break_glass import BREAK_GLASS, BREAK_GLASS_UNTIL
 from scalewarden.model.duration import rfc3339

@@ -13,8 +13,7 @@ from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.completion import names
 from scalewarden.cli.doctor import For, Prometheus
 from scalewarden.cli.evaluate import judged
-from scalewarden.cli.explain import Context, Namespace
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, Namespace, positive
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.cli.what_if import looked
 from scalewarden.errors import BadInput

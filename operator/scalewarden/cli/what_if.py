@@ -14,8 +14,7 @@ from scalewarden.app.live import Live
 from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.doctor import For, Prometheus, Subject
 from scalewarden.cli.evaluate import EXIT_CODES, judged
-from scalewarden.cli.explain import Context, Namespace
-from scalewarden.cli.options import positive
+from scalewarden.cli.options import Context, Namespace, positive
 from scalewarden.cli.output import Format, Output, console
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.judgement.evaluate import Evaluation

@@ -12,6 +12,7 @@ import yaml
 from scalewarden import __version__
 from scalewarden.cli.main import SUMMARIES, main
 from scalewarden.model.crd_manifest import manifests
+from tests.unit.check.manifests import deployment
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import write
 
@@ -117,3 +118,17 @@ def test_usage_lines_say_how_it_was_called(
         printed = capsys.readouterr()
         words = " ".join([named, *arguments[:1]] if arguments[0] != "--help" else [named])
         assert f"Usage: {words} [OPTIONS]" in printed.out + printed.err
+
+
+def test_a_check_of_manifests_imports_no_client_of_a_cluster(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text(deployment())
+    program = (
+        f"import sys; sys.argv = ['scalewarden', 'check', {str(tmp_path)!r}, '--base', {str(tmp_path)!r}]\n"
+        "from scalewarden.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {"kopf", "kubernetes", "aiohttp", "prometheus_api_client", "pandas", "matplotlib"}
+    assert "scalewarden.app.checking" in ran.stderr.split()
+    assert heavy & set(ran.stderr.split()) == set()
