@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import yaml
 from scalewarden.cli.crd import as_yaml
 from scalewarden.cli.main import main
 from scalewarden.model.crd_manifest import manifests
+from tests.cluster import operator_process as op
 from tests.cluster_fixtures import start_or_skip
 from tests.unit.cli.test_explain import STATUS
 from tests.unit.model.objects import deployment
@@ -140,3 +143,26 @@ def test_watching_prints_a_line_for_every_change_until_ctrl_c(
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
     assert "Traceback" not in out.read_text() and "Aborted" not in out.read_text()
+
+
+def test_the_operators_web_page_shows_the_same(cluster: LocalCluster, namespace: str, explain: Explain) -> None:
+    """Served from the operator's memory, to a browser that asks by localhost."""
+    op.install(cluster)
+    cluster.apply([op.deployment(namespace), op.described(namespace)])
+    address = f"127.0.0.1:{op.free_port()}"
+    flags = ("--page", address, "-n", namespace, "--lease-namespace", namespace)
+    with op.OperatorProcess(cluster.kubeconfig, cluster.logs_dir / "page.log", *flags) as running:
+        cluster.wait_for(running.ready, "the operator to be ready", 30)
+        cluster.wait_for(lambda: op.condition(cluster, namespace, "Ready"), "a status", 30)
+
+        def shown(path: str) -> str:
+            with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+
+        cluster.wait_for(lambda: f"{namespace}/chat" in shown("/"), "the service on the page", 15)
+        _, said, _ = explain("chat", "-n", namespace)
+        answer = next(line.split()[0] for line in said.splitlines()[1:] if line.strip())
+        assert answer in shown(f"/services/{namespace}/chat")
+        asked = urllib.request.Request(f"http://{address}/", headers={"Host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(asked, timeout=5)

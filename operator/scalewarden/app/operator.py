@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from aiohttp import web
+
 from scalewarden.app.annotator import Annotator
 from scalewarden.app.backfill import Backfill
 from scalewarden.app.cooperation import Cooperation
@@ -23,6 +25,7 @@ from scalewarden.app.settings import COMPONENT, Settings
 from scalewarden.app.sync import Sync
 from scalewarden.app.targets import Targets
 from scalewarden.app.watching import Watching
+from scalewarden.app.web_page import WebPage
 from scalewarden.app.world import World
 from scalewarden.model.crd_service import SourceChoice
 from scalewarden.sources.base import MetricsSource
@@ -106,6 +109,7 @@ class Operator:
         health = Health(self.alive, self.ready, self.page)
         listening = await health.serve(self._settings.host, self._settings.port)
         log.info("metrics and health on %s:%s", self._settings.host, self._settings.port)
+        web_page = await self._web_page()
         tasks: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
         try:
             tasks.append(asyncio.create_task(self._work()))
@@ -115,6 +119,17 @@ class Operator:
         finally:
             await self._stop(tasks)
             await listening.cleanup()
+            if web_page is not None:
+                await web_page.cleanup()
+
+    async def _web_page(self) -> web.AppRunner | None:
+        """Served where it was asked for."""
+        if self._settings.page is None:
+            return None
+        host, port = self._settings.page
+        serving = await WebPage(self._world[INFERENCE_DEPLOYMENTS].all).serve(host, port)
+        log.info("web page on http://%s:%s/", host, port)
+        return serving
 
     async def _work(self) -> None:
         """List, then watch, lead, evaluate; ends only with an error."""

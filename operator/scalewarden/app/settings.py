@@ -42,7 +42,8 @@ class Settings:
     namespaces: those that are watched, all where empty. max_mode: no policy is applied more strictly than this.
     cooperate: what services may ask for in spec.policy.cooperate.
     prometheus: None where pods are scraped directly. interval: between two evaluations. resync: between two lists of
-    everything, which find deletions that a broken watch missed. host, port: metrics and health.
+    everything, which find deletions that a broken watch missed. host, port: metrics and health. page: host and port of
+    the web page, None where there is none.
     """
 
     connect: Connect = Connect()
@@ -56,4 +57,5 @@ class Settings:
     resync: float = 300.0
     host: str = "0.0.0.0"  # noqa: S104
     port: int = 8080
+    page: tuple[str, int] | None = None
     lease: LeaseSettings = field(default_factory=LeaseSettings)

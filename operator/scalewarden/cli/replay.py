@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalewarden.app.replaying import Span, Subject, of_prometheus, of_recording
-from scalewarden.cli.explain import Context
+from scalewarden.cli.options import Context
 from scalewarden.cli.output import console
 from scalewarden.cli.replay_subjects import of_cluster, of_manifests
 from scalewarden.errors import BadInput

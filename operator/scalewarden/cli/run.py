@@ -114,6 +114,10 @@ def run(
     listen: Annotated[
         str, typer.Option(envvar="SCALEWARDEN_LISTEN", help="HOST:PORT of /livez, /readyz and /metrics.")
     ] = "0.0.0.0:8080",
+    page: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of a read-only web page, such as 127.0.0.1:8088.", show_default="none"),
+    ] = None,
     lease_namespace: Annotated[
         str | None, typer.Option(envvar="POD_NAMESPACE", help="Where the leader's Lease is.", show_default="its own")
     ] = None,
@@ -126,6 +130,7 @@ def run(
     """Run the operator: watch InferenceDeployments, judge them, write status, fence, events and annotations."""
     _log(verbose=verbose)
     bound = address(listen, "--listen")
+    shown = address(page, "--page") if page else None
     access = Access(
         ca_file=prometheus_ca_file,
         cert_file=prometheus_cert_file,
@@ -173,6 +178,7 @@ def run(
         resync=_seconds(resync, "--resync"),
         host=bound.host,
         port=bound.port,
+        page=(shown.host, shown.port) if shown else None,
         lease=LeaseSettings(lease_namespace or own_namespace(), lease, own_identity(), duration, duration / 3),
     )
     asyncio.run(run_operator(settings))

@@ -12,6 +12,7 @@ CSS = """
     --r3:#d29922;--r4:#539bf5;--r5:#3fb950}
 }
 *{box-sizing:border-box}
+a{color:var(--kv)}
 body{margin:0;background:var(--bg);color:var(--ink);
     font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif; font-variant-numeric:tabular-nums;
     -webkit-text-size-adjust:100%;text-size-adjust:100%}
