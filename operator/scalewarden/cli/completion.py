@@ -1,6 +1,6 @@
 """What a shell completes with: names out of the cluster and the kubeconfig.
 
-It takes `PATIENCE` at most and says nothing where it fails.
+Once the client is imported it takes `PATIENCE` at most, and it says nothing where it fails.
 """
 
 import signal
@@ -19,9 +19,9 @@ Lookup = Callable[[], list[str]]
 def names(ctx: Any, incomplete: str) -> list[str]:
     """InferenceDeployments of the namespace that was typed, else of the context's own."""
 
-    def look() -> list[str]:
-        from scalewarden.cli.cluster import Cluster
+    from scalewarden.cli.cluster import Cluster
 
+    def look() -> list[str]:
         cluster = Cluster.connect(_typed(ctx, "context"))
         found = cluster.inference_deployments(_typed(ctx, "namespace") or cluster.namespace, PATIENCE, MOST)
         return [str(one["metadata"]["name"]) for one in found]
@@ -32,11 +32,11 @@ def names(ctx: Any, incomplete: str) -> list[str]:
 def namespaces(ctx: Any, incomplete: str) -> list[str]:
     """Namespaces of the cluster."""
 
+    from kubernetes import client
+
+    from scalewarden.cli.cluster import Cluster
+
     def look() -> list[str]:
-        from kubernetes import client
-
-        from scalewarden.cli.cluster import Cluster
-
         core = client.CoreV1Api(Cluster.connect(_typed(ctx, "context")).api.api_client)
         found = core.list_namespace(limit=MOST, _request_timeout=(PATIENCE, PATIENCE))
         return [str(one.metadata.name) for one in found.items if one.metadata]
@@ -47,9 +47,9 @@ def namespaces(ctx: Any, incomplete: str) -> list[str]:
 def contexts(incomplete: str) -> list[str]:
     """Contexts of the kubeconfig."""
 
-    def look() -> list[str]:
-        from kubernetes import config
+    from kubernetes import config
 
+    def look() -> list[str]:
         found, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
         return [str(one["name"]) for one in found]
 
