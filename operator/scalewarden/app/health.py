@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from scalewarden.errors import BadInput
+from scalewarden.app.listening import listening
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,16 +27,7 @@ class Health:
         app.router.add_get("/healthz", self._probe(self.alive))
         app.router.add_get("/readyz", self._probe(self.ready))
         app.router.add_get("/metrics", self._page)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise BadInput(
-                f"cannot listen: {error.strerror or error}", where=f"{host}:{port}", hint="give another --listen"
-            ) from error
-        return runner
+        return await listening(app, host, port, "--listen")
 
     def _probe(self, problem: Callable[[], str]) -> Handler:
         async def answer(_: web.Request) -> web.StreamResponse:

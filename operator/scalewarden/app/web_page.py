@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from scalewarden.errors import BadInput, BadObject
+from scalewarden.app.listening import listening
+from scalewarden.errors import BadObject
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.duration import unix_seconds
 from scalewarden.surfaces import page
@@ -41,15 +42,7 @@ class WebPage:
         app = web.Application(middlewares=[_only_here] if _is_local(host) else [])
         app.router.add_get("/", self._index)
         app.router.add_get("/services/{namespace}/{name}", self._service)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            what = f"cannot listen: {error.strerror or error}"
-            raise BadInput(what, where=f"{host}:{port}", hint="give another --page") from error
-        return runner
+        return await listening(app, host, port, "--page")
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
         now = self.clock()

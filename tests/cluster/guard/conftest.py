@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.guard.bench import Bench, Guard, install
+from tests.cluster.guard.load import wait_until_known
 from tests.cluster_fixtures import start_or_skip
 from tools.localcluster import LocalCluster
 from tools.localcluster.components import CONTROL_PLANE
@@ -53,3 +54,23 @@ def start_guard(installed: LocalCluster, port: int) -> Iterator[Callable[..., Gu
     yield start
     for guard in started:
         guard.stop()
+
+
+@pytest.fixture
+def fenced(bench: Bench) -> Bench:
+    """A judged service: nobody below 3, autoscalers not below 4. No guard runs yet."""
+    bench.judge(safe=4)
+    bench.fence()
+    return bench
+
+
+@pytest.fixture
+def guard(start_guard: Callable[..., Guard], fenced: Bench) -> Iterator[Guard]:
+    """One that knows the service; ended with the test, however it ends. It writes no traceback."""
+    started = start_guard()
+    wait_until_known(fenced)
+    yield started
+    if started.process.poll() is None:
+        started.stop()
+    said = started.log.read_text()
+    assert "Traceback" not in said, said[-3000:]

@@ -18,25 +18,6 @@ from tools.localcluster import LocalCluster
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture
-def fenced(bench: Bench) -> Bench:
-    """A judged service: nobody below 3, autoscalers not below 4. No guard runs yet."""
-    bench.judge(safe=4)
-    bench.fence()
-    return bench
-
-
-@pytest.fixture
-def guard(start_guard: Callable[..., Guard], fenced: Bench) -> Iterator[Guard]:
-    """One that knows the service; ended with the test, however it ends."""
-    started = start_guard()
-    wait_until_known(fenced)
-    yield started
-    assert "Traceback" not in started.log.read_text()
-    if started.process.poll() is None:
-        started.stop()
-
-
 def test_killed_with_requests_under_way_the_policies_answer_and_a_new_one_takes_over(
     fenced: Bench, guard: Guard, start_guard: Callable[..., Guard]
 ) -> None:

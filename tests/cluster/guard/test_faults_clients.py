@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.cluster.guard.bench import Bench, Guard, workload
-from tests.cluster.guard.load import Load, wait_until_known
+from tests.cluster.guard.load import Load
 from tests.unit.surfaces.admission_cases import scale
 
 pytestmark = pytest.mark.cluster
@@ -22,23 +21,6 @@ REVIEWS = 6_000
 """Reviews of a busy cluster's day: an HPA that asks every 15 s for what is refused is 5,760."""
 MEBIBYTE = 2**20
 HEAD = b"POST /scale HTTP/1.1\r\nHost: guard\r\nContent-Type: application/json\r\n"
-
-
-@pytest.fixture
-def fenced(bench: Bench) -> Bench:
-    bench.judge(safe=4)
-    bench.fence()
-    return bench
-
-
-@pytest.fixture
-def guard(start_guard: Callable[..., Guard], fenced: Bench) -> Iterator[Guard]:
-    started = start_guard()
-    wait_until_known(fenced)
-    yield started
-    started.stop()
-    said = started.log.read_text()
-    assert "Traceback" not in said, said[-3000:]
 
 
 def anyone() -> ssl.SSLContext:

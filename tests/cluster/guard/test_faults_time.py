@@ -22,13 +22,6 @@ STALLS, GOES_ON = 0.5, 0.2
 """Seconds: a disk that is far too slow for etcd, yet not so slow that the API server gives up."""
 
 
-@pytest.fixture
-def fenced(bench: Bench) -> Bench:
-    bench.judge(safe=4)
-    bench.fence()
-    return bench
-
-
 @contextmanager
 def stalling(pid: int) -> Iterator[None]:
     """The process stands still most of the time while the block runs."""
