@@ -166,3 +166,16 @@ def test_the_operators_web_page_shows_the_same(cluster: LocalCluster, namespace:
         asked = urllib.request.Request(f"http://{address}/", headers={"Host": "evil.example"})
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(asked, timeout=5)
+
+
+def test_names_and_namespaces_are_completed_from_the_cluster(cluster: LocalCluster, namespace: str) -> None:
+    cluster.apply(deployment({}, namespace=namespace))
+    for words, expected in (
+        (("explain", "-n", namespace, "lla"), "llama-70b"),
+        (("explain", "-n", namespace[:-3]), namespace),
+        (("explain", "--context", ""), "session"),
+    ):
+        command = [sys.executable, "-m", "scalewarden.cli.kubectl_complete", *words]
+        environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PYTHONPATH": str(ROOT / "operator")}
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60)
+        assert (ran.stdout.splitlines()[0], ran.stderr) == (expected, "")

@@ -18,7 +18,6 @@ Lookup = Callable[[], list[str]]
 
 def names(ctx: Any, incomplete: str) -> list[str]:
     """InferenceDeployments of the namespace that was typed, else of the context's own."""
-
     from scalewarden.cli.cluster import Cluster
 
     def look() -> list[str]:
@@ -31,22 +30,17 @@ def names(ctx: Any, incomplete: str) -> list[str]:
 
 def namespaces(ctx: Any, incomplete: str) -> list[str]:
     """Namespaces of the cluster."""
-
-    from kubernetes import client
-
     from scalewarden.cli.cluster import Cluster
 
     def look() -> list[str]:
-        core = client.CoreV1Api(Cluster.connect(_typed(ctx, "context")).api.api_client)
-        found = core.list_namespace(limit=MOST, _request_timeout=(PATIENCE, PATIENCE))
-        return [str(one.metadata.name) for one in found.items if one.metadata]
+        found = Cluster.connect(_typed(ctx, "context")).namespaces(PATIENCE, MOST)
+        return [str(one["metadata"]["name"]) for one in found]
 
     return _of(look, incomplete)
 
 
 def contexts(incomplete: str) -> list[str]:
     """Contexts of the kubeconfig."""
-
     from kubernetes import config
 
     def look() -> list[str]:

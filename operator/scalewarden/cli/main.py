@@ -9,9 +9,10 @@ import typer
 
 from scalewarden import __version__
 from scalewarden.cli.lazy import SETTINGS, LazyCommand, LazyGroup
-from scalewarden.errors import ScalewardenError
+from scalewarden.errors import BadInput, ScalewardenError
 
 BAD_INPUT = 2
+PROGRAM = "scalewarden"
 COMPLETE = "_SCALEWARDEN_COMPLETE"
 """Variable by which a shell asks for completions, under whatever name we were started."""
 
@@ -77,7 +78,15 @@ def _root(version: Version = False) -> None:
 def called() -> str:
     """How usage lines name us: as a plugin of kubectl where we were started as one."""
     started = PurePath(sys.argv[0]).name
-    return "kubectl scalewarden" if started.startswith("kubectl-scalewarden") else "scalewarden"
+    return "kubectl scalewarden" if started.startswith("kubectl-scalewarden") else PROGRAM
+
+
+def _refuse_completion_of_kubectl() -> None:
+    """A script for a program of two words would be none, and would be written into somebody's shell."""
+    asked = {"--install-completion", "--show-completion"} & {word.partition("=")[0] for word in sys.argv[1:2]}
+    if asked and called() != PROGRAM:
+        hint = "put kubectl_complete-scalewarden into your PATH; `scalewarden --install-completion` is for scalewarden"
+        raise BadInput("kubectl itself completes its plugins", where=min(asked), hint=hint)
 
 
 def main() -> None:
@@ -86,6 +95,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show `→` gets `?`, not a traceback
     try:
+        _refuse_completion_of_kubectl()
         app(prog_name=called(), complete_var=COMPLETE)
     except ScalewardenError as error:
         typer.echo(f"error: {error}", err=True)

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import web
 
 from scalewarden.cli.completion import PATIENCE
+from scalewarden.cli.main import main
+from tests.unit.cli.command import Command
 from tests.unit.cli.test_explain import kubeconfig
 from tests.unit.model.objects import deployment
 from tests.unit.sources.loopback import http_server
@@ -94,3 +96,20 @@ def test_a_cluster_that_does_not_answer_gives_nothing_and_takes_no_longer_than_i
 def test_a_broken_kubeconfig_gives_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken").write_text(text)
     assert completed("explain", "l", config=tmp_path / "broken") == [":4"]
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion", "--show-completion=bash"])
+def test_a_plugin_writes_no_script_for_a_program_of_two_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-scalewarden", option])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: --")
+
+
+def test_the_script_for_a_shell_asks_by_our_name(scalewarden: Command) -> None:
+    ran = scalewarden("--show-completion", "bash")
+    assert ran.code == 0 and "_SCALEWARDEN_COMPLETE=complete_bash" in ran.out
+    assert "complete -o default -F _scalewarden_completion scalewarden" in ran.out
