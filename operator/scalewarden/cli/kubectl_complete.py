@@ -15,7 +15,7 @@ from scalewarden.cli.main import COMPLETE, app
 FILES = ":0"
 """Complete with files where nothing else fits."""
 NO_FILES = ":4"
-TAKES_FILES = frozenset({"check", "doctor", "evaluate", "record", "suggest", "what-if"})
+TAKES_FILES = frozenset({"check", "doctor", "evaluate", "record", "replay", "suggest", "what-if"})
 """Commands whose arguments may be paths."""
 
 

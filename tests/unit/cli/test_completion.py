@@ -40,8 +40,8 @@ def values(lines: list[str]) -> list[str]:
 
 def test_commands_and_options_are_completed_with_what_they_do() -> None:
     found = completed("re")
-    assert (values(found), found[-1]) == (["record", "release"], ":4")
-    assert found[0].startswith("record\tRecord a live service")
+    assert (values(found), found[-1]) == (["replay", "record", "release"], ":4")
+    assert found[1].startswith("record\tRecord a live service")
     assert {"--namespace", "--watch", "--output"} <= set(values(completed("explain", "--")))
     assert values(completed("explain", "-o", "")) == ["text", "wide", "json", "yaml"]
     assert values(completed("rules", "KVC20")) == ["KVC201", "KVC202", "KVC203", "KVC204"]
