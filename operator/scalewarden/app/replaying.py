@@ -121,15 +121,17 @@ def of_prometheus(subject: Subject, reader: PastReader, span: Span, told: Told) 
     past, judging = _Past(subject, began), Judging(declared, judged_from)
     fold, at = Fold(declared.policy, span.start, span.step), judged_from
     target = target_of(declared.spec.target_ref.model_dump(by_alias=True), subject.facts.resource)
-    family = Family.of(declared.namespace, target)
+    family, last = Family.of(declared.namespace, target), None
     for stretch in reader.stretches(family, target, began, span.end):
         past.take(stretch)
+        if last is not None:  # a change that only this stretch tells of may ask for an earlier look
+            at = span.next(last, past.fleet.changes())
         while at <= min(stretch.end, span.end):
             found = judging.judge(past.snapshot(at))
             if at >= span.start:
                 fold.add(found)
             told(at)
-            at = span.next(at, past.fleet.changes())
+            last, at = at, span.next(at, past.fleet.changes())
     return fold.result(), past.fleet
 
 

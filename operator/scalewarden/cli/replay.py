@@ -18,7 +18,7 @@ from scalewarden.app.replaying import Span, Subject, of_prometheus, of_recording
 from scalewarden.cli.options import Context
 from scalewarden.cli.output import console
 from scalewarden.cli.replay_subjects import of_cluster, of_manifests
-from scalewarden.errors import BadInput
+from scalewarden.errors import BadInput, SourceError
 from scalewarden.model.duration import seconds, unix_seconds
 from scalewarden.model.replayed import Replayed
 from scalewarden.sources.past_fleet import PastFleet
@@ -138,6 +138,7 @@ def _of_prometheus(
     _ordered(span)
     reader = PastReader(PrometheusOptions(url, deadline=DEADLINE))
     done: list[Replayed] = []
+    failed: list[SourceError] = []
     notes = ["Objects (flags, limits, autoscalers) are taken as they are now, for the whole time.", *left_out]
 
     def work() -> None:
@@ -148,7 +149,12 @@ def _of_prometheus(
             def share(at: float, key: str = key, length: float = length) -> None:
                 told(key, (at - span.start) / length)
 
-            result, fleet = of_prometheus(one, reader, span, share)
+            try:
+                result, fleet = of_prometheus(one, reader, span, share)
+            except SourceError as error:
+                failed.append(error)
+                notes.append(f"{key} is left out: {error}")
+                continue
             notes.extend(_unseen(key, result, fleet))
             if result is not None:
                 done.append(result)
@@ -157,6 +163,8 @@ def _of_prometheus(
         interrupted = _until_interrupted(work, notes)
     finally:
         reader.close()
+    if failed and not done:
+        raise failed[0]
     return document(
         About(f"Prometheus {reader.where}", span.start, span.end, span.step, tuple(notes)), done
     ), interrupted

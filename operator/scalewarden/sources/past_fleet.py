@@ -41,6 +41,7 @@ class PastFleet:
     _pods: dict[str, _Pod] = field(default_factory=dict)
     _desired: Sequence[Point] = ()
     _interval: float = INTERVAL
+    _until: float = 0.0
     _last: tuple[float, int] | None = None
     _frozen: tuple[Replica, ...] = ()
 
@@ -61,7 +62,7 @@ class PastFleet:
             known.born = min(instants) if known.born is None else known.born
             known.ready = stretch.ready.get(pod, ())
         self._pods = {pod: one for pod, one in self._pods.items() if one.seen and one.seen[-1] > stretch.start - AHEAD}
-        self._desired = stretch.desired
+        self._desired, self._until = stretch.desired, stretch.end + AHEAD
         self.told_counts |= bool(stretch.desired)
         self.told_ready |= bool(stretch.ready)
 
@@ -91,7 +92,10 @@ class PastFleet:
         """When the wanted count changed within the stretch at hand, or pods came and went where nobody tells it."""
         if self._desired:
             return [after.at for before, after in pairwise(self._desired) if before.value != after.value]
-        return sorted({at for pod in self._pods.values() for at in (pod.seen[0], pod.seen[-1])})
+        soon = self.began + 2 * self._interval
+        came = {pod.born for pod in self._pods.values() if pod.born is not None and pod.born > soon}
+        went = {pod.seen[-1] for pod in self._pods.values() if pod.seen[-1] < self._until - 2 * self._interval}
+        return sorted(came | went)
 
     def endpoints(self) -> list[PodEndpoint]:
         """The pods that are known, for choosing among several targets of one pod."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 
 from scalewarden.cli import replay as replaying
+from scalewarden.errors import PartialResponse
 from scalewarden.surfaces.replay_json_models import ReplayDocument
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import write
+from tests.unit.replay.test_reader import Server
+from tests.unit.sources.loopback import http_server
 
 RECORDINGS = Path(__file__).parents[3] / "examples" / "recordings"
 UNSAFE = RECORDINGS / "scaledown-users-unsafe-drained"
@@ -127,3 +131,26 @@ def test_a_short_recording_counts_its_beginning_as_safe(scalewarden: Command, tm
     (service,) = found["services"]
     assert [one["actor"] for one in service["decisions"]] == ["user"]
     assert os.fspath(folder) not in json.dumps(found)
+
+
+async def test_a_service_that_cannot_be_read_is_left_out_and_said(
+    scalewarden: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one's answer is partial; the first is shown all the same."""
+    real = replaying.of_prometheus
+
+    def second_fails(subject: Any, *more: Any) -> Any:
+        if subject.declared.name == "other":
+            raise PartialResponse("Prometheus says that its answer is partial", where="http://prometheus")
+        return real(subject, *more)
+
+    monkeypatch.setattr(replaying, "of_prometheus", second_fails)
+    (tmp_path / "objects.yaml").write_text(f"{SERVICE}---\n{SERVICE.replace('name: chat', 'name: other')}")
+    async with http_server(Server({})) as port:
+        ran = await asyncio.to_thread(
+            scalewarden, "replay", "--prometheus", f"http://127.0.0.1:{port}", "--objects", tmp_path / "objects.yaml",
+            "--from", "10m", "-o", "json",
+        )  # fmt: skip
+    notes = json.loads(ran.out)["notes"]
+    assert ran.code == 0 and any(note.startswith("serving/other is left out: ") for note in notes)
+    assert "serving/chat: Prometheus has no samples of its pods from that time." in notes

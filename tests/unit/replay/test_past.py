@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import pytest
 
-from scalewarden.app.replaying import Span
+from scalewarden.app.replaying import Span, Subject, of_prometheus
+from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.signal import Point
 from scalewarden.model.workload import Target
 from scalewarden.signals.sample import Sample, Scrape
+from scalewarden.sources.assemble import Facts
 from scalewarden.sources.base import PodKey
 from scalewarden.sources.past_fleet import PastFleet
 from scalewarden.sources.past_names import Family
-from scalewarden.sources.prometheus_past import Moment, Stretch
+from scalewarden.sources.prometheus_past import AHEAD, STRETCH, Moment, Stretch
 from scalewarden.sources.prometheus_query import Page
 from scalewarden.sources.prometheus_query import Target as Scraped
 
@@ -104,9 +106,9 @@ def test_the_wanted_count_is_told_or_counted() -> None:
     fleet = played({"a": every(0, 600)}, told)
     assert [fleet.desired(NOW + at) for at in (0, 299, 300, 600)] == [4, 4, 2, 2]
     assert fleet.told_counts and fleet.changes() == [NOW + 300]
-    counted = played({"a": every(0, 600), "b": every(150, 300)})
+    counted = played({"a": every(0, 720), "b": every(150, 300)})
     assert [counted.desired(NOW + at) for at in (0, 160, 400)] == [1, 2, 1]
-    assert not counted.told_counts and NOW + 150 in counted.changes() and NOW + 300 in counted.changes()
+    assert not counted.told_counts and counted.changes() == [NOW, NOW + 150, NOW + 300]
 
 
 def test_a_count_that_is_no_longer_told_stands() -> None:
@@ -156,3 +158,46 @@ def test_calm_times_are_judged_coarsely_and_changes_finely() -> None:
     assert all(after - before == 15.0 for before, after in pairwise(fine))
     assert instants[-1] - instants[-2] == 450.0
     assert Span(0.0, 100.0, 5.0).next(10.0, [12.0]) == 15.0
+
+
+class Reader:
+    """A Prometheus in memory: three pods, of which one goes a little after the first half hour."""
+
+    def stretches(self, family: Family, target: Target, start: float, end: float) -> Iterator[Stretch]:
+        at = start
+        while at < end:
+            until = min(end, at + STRETCH)
+            instants = [NOW + 15.0 * n for n in range(int((until + AHEAD - NOW) / 15) + 1)]
+            moments = [
+                moment(one - NOW, f"chat-7d9c5b6f4d-0000{pod}")
+                for one in instants
+                for pod in range(3)
+                if at < one <= until + AHEAD and (pod < 2 or one < LEAVES)
+            ]
+            yield Stretch(at, until, sorted(moments))
+            at = until
+
+
+START = NOW + 3600.0
+LEAVES = START - 960.0 + 3 * STRETCH + 100.0
+"""Just after a border between two stretches: reading begins 960 s before the start."""
+
+
+def test_a_change_that_only_the_next_stretch_tells_of_is_looked_at_closely() -> None:
+    """Steps of 450 s reach over the border: what was known on the other side would be too old."""
+    declared = InferenceDeployment.parse(
+        {
+            "metadata": {"name": "chat", "namespace": "serving"},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}},
+        }
+    )
+    facts = Facts(target=None, replicas=(), scrapes={})
+    judged: list[float] = []
+    span = Span(START, START + 4 * STRETCH, 450.0)
+    found, fleet = of_prometheus(Subject(declared, facts), Reader(), span, judged.append)  # type: ignore[arg-type]
+    assert found is not None and not fleet.told_counts
+    (step,) = found.steps
+    assert (step.from_, step.to) == (3, 2) and 0 <= step.at - LEAVES <= 30
+    before = max(at for at in judged if at < step.at)
+    assert step.at - before == 15.0
+    assert len([at for at in judged if at < LEAVES - 200]) < 20  # pods that stay are no change at the end of a stretch
