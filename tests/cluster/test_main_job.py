@@ -149,6 +149,7 @@ def test_describe_shows_conditions_and_events(world: World) -> None:
     text = world.cluster.kubectl("describe", "infd", BUSY, "-n", NS).stdout
     for expected in ("ScaleDownRefused", "FenceRaised", "KVCacheBound", "Safe Replicas", "ScaleDownSafe"):
         assert expected in text
+    assert f"scalewarden release {BUSY} -n {NS} --reason WHY --for 1h" in text  # the way out, where a refusal points to
 
 
 def test_a_dry_run_is_answered_and_leaves_no_trace(world: World) -> None:

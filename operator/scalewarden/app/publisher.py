@@ -98,7 +98,8 @@ class Publisher:
 
     def _after(self, one: Judged, now: float) -> InferenceDeploymentStatus:
         stamp = Stamp(one.generation, now, one.before)
-        context = Context(stamp, self._note(one), one.trouble, self.fences.of(one))
+        key = f"{one.namespace}/{one.name}"
+        context = Context(stamp, self._note(one), one.trouble, self.fences.of(one), key)
         if one.evaluation is not None:
             return status_of(one.evaluation, context)
         if one.problem is None:

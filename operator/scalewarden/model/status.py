@@ -54,6 +54,7 @@ class FenceStatus(StatusModel):
         None, description="The text of a refusal for an autoscaler, where that differs from message."
     )
     expires_at: Instant | None = Field(None, description="When it lapses unless fresh evidence renews it.")
+    way_out: str | None = Field(None, description="The command that lifts refusals for a while, on the record.")
 
 
 class EvidenceStatus(StatusModel):

@@ -38,13 +38,14 @@ class Context:
     """What a status needs besides the evaluation.
 
     note is added to Ready's message; trouble says what is wrong with the reading of metrics; fence is the entry that
-    admission enforces for this service, None where it refuses nothing.
+    admission enforces for this service, None where it refuses nothing; key is `<namespace>/<name>`.
     """
 
     stamp: Stamp
     note: str = ""
     trouble: Trouble = Trouble()
     fence: Object | None = None
+    key: str = ""
 
 
 def status_of(evaluation: Evaluation, context: Context) -> InferenceDeploymentStatus:
@@ -59,7 +60,7 @@ def status_of(evaluation: Evaluation, context: Context) -> InferenceDeploymentSt
         diagnosis=_diagnosis(evaluation.diagnosis),
         safe_replicas=evaluation.verdict.safe_replicas,
         binding_test=evaluation.verdict.binding_test,
-        fence=_fence(context.fence),
+        fence=_fence(context),
         findings=_findings(finding for finding in evaluation.findings if finding.autoscaler is None),
         autoscalers=tuple(_autoscaler(judged) for judged in evaluation.autoscalers),
         regret=regret_status(evaluation.history.regret) if evaluation.history.regret else None,
@@ -75,7 +76,7 @@ def status_without(problem: Problem, context: Context) -> InferenceDeploymentSta
         update={
             "observed_generation": stamp.generation,
             "last_evaluation_time": rfc3339(stamp.now),
-            "fence": _fence(context.fence),
+            "fence": _fence(context),
             "decisions": (),
             "conditions": stamp.all(*of_problem(problem, stamp.before, context.note)),
         }
@@ -162,8 +163,13 @@ def _diagnosis(diagnosis: Diagnosis) -> DiagnosisStatus:
     )
 
 
-def _fence(entry: Object | None) -> FenceStatus | None:
-    return FenceStatus.model_validate(entry) if entry else None
+def _fence(context: Context) -> FenceStatus | None:
+    """With the way out, so that `kubectl describe`, which a refusal names, shows it beside the reason."""
+    if not context.fence:
+        return None
+    namespace, _, name = context.key.rpartition("/")
+    command = f"scalewarden release {name} -n {namespace} --reason WHY --for 1h" if name else None
+    return FenceStatus.model_validate(context.fence).model_copy(update={"way_out": command})
 
 
 def _findings(findings: Iterable[Finding]) -> tuple[FindingStatus, ...]:

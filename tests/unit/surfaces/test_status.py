@@ -202,3 +202,12 @@ def test_gen_tps_absent_is_not_zero() -> None:
     snapshot = replace(build.snapshot(replicas=build.fleet(2, kv=0.3)), signals={SignalName.GEN_TPS: Absent("no page")})
     status = written(evaluate(snapshot, Policy()))
     assert status.summary is not None and status.summary.tokens_per_second is None
+
+
+def test_the_way_out_stands_beside_what_is_refused() -> None:
+    context = _context(NOTHING, fence=FENCE, key="serving/llama-70b")
+    for status in (status_of(judged(), context), status_without(Problem(Cause.TARGET_NOT_FOUND, "gone"), context)):
+        assert status.fence is not None
+        assert status.fence.way_out == "scalewarden release llama-70b -n serving --reason WHY --for 1h"
+        assert to_object(status)["fence"]["wayOut"] == status.fence.way_out
+    assert written(judged()).fence is None
