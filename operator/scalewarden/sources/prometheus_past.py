@@ -5,7 +5,7 @@ says: the replica count that was wanted, and which pods were ready. Where an ans
 Blocking: call it from a thread, or from a command.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +24,9 @@ STRETCH = 1800.0
 SHORTEST = 60.0
 AHEAD = 120.0
 """Seconds beyond a stretch that are read with it: whether a pod has gone or was not scraped once shows later."""
+
+MOST_REPLICAS = 1e6
+"""Beyond it a count is none: no cluster has so many pods."""
 
 _DESIRED = {
     "Deployment": ("kube_deployment_spec_replicas", "deployment"),
@@ -148,11 +151,13 @@ class PastReader:
         return told
 
 
-def _points(series: Mapping[str, Any]) -> Iterable[tuple[float, float]]:
+def _points(series: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """What is a count: neither NaN, as some servers write the end of a series, nor beyond measure."""
     try:
-        return [(float(at), float(value)) for at, value in series.get("values", ())]
+        points = [(float(at), float(value)) for at, value in series.get("values", ())]
     except (LookupError, TypeError, ValueError, AttributeError):
         raise malformed("Prometheus") from None
+    return [(at, value) for at, value in points if 0.0 <= value < MOST_REPLICAS]
 
 
 def _fixed(matchers: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from tests.unit.sources.loopback import http_server
 NOW = 1_766_370_000.0
 TARGET = Target("apps/v1", "Deployment", "chat", "deployments")
 POD = "chat-7d9c5b6f4d-x2k9p"
+NAN = float("nan")
 RUNNING = "vllm:num_requests_running"
 
 
@@ -76,7 +77,7 @@ async def test_pages_counts_and_readiness_come_together() -> None:
         {
             RUNNING: [series(RUNNING, {15: 3, 30: 4}, job="j", instance="i")],
             "kube_deployment_spec_replicas": [
-                series("kube_deployment_spec_replicas", {10: 2, 40: 3}, deployment="chat"),
+                series("kube_deployment_spec_replicas", {10: 2, 40: 3, 50: NAN, 60: -1, 70: 1e300}, deployment="chat"),
                 series("kube_deployment_spec_replicas", {10: 9}, exported_namespace="other", deployment="chat"),
             ],
             ready: [series(ready, {12: 1}, condition="true"), series(ready, {12: 0}, exported_namespace="other")],
