@@ -120,11 +120,12 @@ def _commands(container: Object) -> Iterator[Started]:
     """The first runtime in the table's order that any command starts, with all commands that start it."""
     base = environment(container)
     running = processes(container)
+    plain = [[word.rsplit("/", 1)[-1] for word in one.words] for one in running]
     for launch in LAUNCHES:
         found = [
             Started(launch, one.words, one.words[end:], _environment(one, base))
-            for one in running
-            if (end := _program(launch, one.words)) is not None
+            for one, words in zip(running, plain, strict=True)
+            if (end := _program(launch, words)) is not None
         ]
         if found:
             yield from found
@@ -136,14 +137,13 @@ def _environment(command: Command, base: Environment) -> Environment:
 
 
 def _program(launch: Launch, words: Sequence[str]) -> int | None:
-    """Where the arguments of the runtime's program begin, None where the command does not start it."""
-    plain = [word.rsplit("/", 1)[-1] for word in words]
+    """Where the arguments of the runtime's program begin, None where the command does not start it. words: without the
+    folders before a program's name."""
     for program in launch.programs:
-        for start in range(len(words) - len(program) + 1):
-            if all(
-                _is(word, wanted) for word, wanted in zip(plain[start : start + len(program)], program, strict=True)
-            ):
-                return start + len(program)
+        first, size = program[0], len(program)
+        for start in range(len(words) - size + 1):
+            if _is(words[start], first) and all(map(_is, words[start : start + size], program)):
+                return start + size
     return None
 
 

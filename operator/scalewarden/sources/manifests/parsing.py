@@ -7,6 +7,7 @@ kubectl reads them; of a key that is there twice the last one counts, and the ot
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -30,14 +31,40 @@ _DEEPEST = 100
 """Levels of nesting that are read; no manifest has as many."""
 
 
+_SHORT = 64
+"""Characters of a scalar whose tag is remembered: keys and plain values, of which manifests repeat the same few."""
+
+
 class _Loader(_Base):  # type: ignore[misc]
     """Instants stay text, and an unknown tag is read as what stands behind it."""
+
+    def resolve(self, kind: Any, value: str | None, implicit: Any) -> str:
+        """The tag of a node: by its kind and text alone, since no path has a tag of its own."""
+        if value is not None and len(value) > _SHORT:
+            return _tag(kind, value, implicit)
+        return _remembered_tag(kind, value, implicit)
+
+
+def _tag(kind: Any, value: str | None, implicit: Any) -> str:
+    return str(_TAGS.resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+
+
+_remembered_tag = lru_cache(maxsize=16_384)(_tag)
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+class _Tags(yaml.resolver.BaseResolver):
+    """The same tags, apart from any text that is read."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+_TAGS = _Tags()
 
 
 def _untagged(loader: Any, node: yaml.Node) -> Any:
