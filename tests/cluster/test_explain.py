@@ -7,8 +7,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
@@ -127,6 +129,21 @@ def test_what_cannot_be_listed_is_an_error(cluster: LocalCluster, namespace: str
     assert explain("-A", "-n", namespace)[0] == explain("llama", "-w", "-o", "json")[0] == 2
 
 
+@contextmanager
+def interruptible(command: list[str], out: IO[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that takes Ctrl-C also where the session that tests run in ignores it; ended with the block."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored is inherited
+    try:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("arguments", [("llama-70b",), ()])
 def test_watching_prints_a_line_for_every_change_until_ctrl_c(
     cluster: LocalCluster, namespace: str, arguments: tuple[str, ...], tmp_path: Path
@@ -135,7 +152,7 @@ def test_watching_prints_a_line_for_every_change_until_ctrl_c(
     out = tmp_path / "out"
     command = [sys.executable, "-u", "-m", "scalewarden.cli.main", "explain", *arguments, "-n", namespace, "-w"]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PYTHONPATH": str(ROOT / "operator")}
-    with out.open("w") as stdout, subprocess.Popen(command, stdout=stdout, stderr=stdout, env=environment) as process:
+    with out.open("w") as stdout, interruptible(command, stdout, environment) as process:
         cluster.wait_for(lambda: "llama-70b" in out.read_text(), "it is shown", 30)
         patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": STATUS}))
         cluster.kubectl("patch", "infd", "llama-70b", "-n", namespace, *patch)
