@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 MINIMAL = ("etcd", "apiserver")
 
 SESSION = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests were told to ignore it
 import json, sys
 from tools.localcluster import LocalCluster
 with LocalCluster.start("victim", components=("etcd", "apiserver")) as c:
