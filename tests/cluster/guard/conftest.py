@@ -2,14 +2,18 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.guard.bench import Bench, Guard, install
 from tests.cluster.guard.load import wait_until_known
+from tests.cluster.operator_process import OperatorProcess
 from tests.cluster_fixtures import start_or_skip
 from tools.localcluster import LocalCluster
 from tools.localcluster.components import CONTROL_PLANE
+
+StartOperator = Callable[..., OperatorProcess]
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +58,24 @@ def start_guard(installed: LocalCluster, port: int) -> Iterator[Callable[..., Gu
     yield start
     for guard in started:
         guard.stop()
+
+
+@pytest.fixture
+def start_operator(installed: LocalCluster, bench: Bench, tmp_path: Path) -> Iterator[StartOperator]:
+    """Operators of the test's namespace, by default under the chart's ServiceAccount, once they lead."""
+    config = installed.kubeconfig_for(installed.token("scalewarden", "scalewarden-operator"), "operator")
+    started: list[OperatorProcess] = []
+
+    def start(*more: str, kubeconfig: Path = config) -> OperatorProcess:
+        flags = ("-n", bench.namespace, "--lease-namespace", "scalewarden", "--lease-duration", "3s", *more)
+        started.append(OperatorProcess(kubeconfig, tmp_path / f"operator-{len(started)}.log", *flags))
+        installed.wait_for(lambda: "scalewarden_leader 1.0" in started[-1].page("/metrics"), "an operator to lead", 40)
+        return started[-1]
+
+    yield start
+    for one in started:
+        with one:
+            assert "Traceback" not in one.log, one.log
 
 
 @pytest.fixture

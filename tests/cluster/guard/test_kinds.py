@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.cluster.guard.bench import Answer, Bench, Guard, install
+from tests.cluster.guard.conftest import StartOperator
 from tests.cluster.guard.ways import custom_kind, scalable
 from tests.cluster.operator_process import ROOT, OperatorProcess, condition
 from tools.docs.write_paths_table import KINDS, Guarded, Kind
@@ -124,25 +124,6 @@ def test_what_the_page_calls_uncovered_passes_until_the_chart_names_it(
         install(served, port)
 
 
-@pytest.fixture
-def start_operator(served: LocalCluster, bench: Bench, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Operators of the test's namespace, by default under the chart's ServiceAccount."""
-    token = served.token("scalewarden", "scalewarden-operator")
-    config = served.kubeconfig_for(token, "operator")
-    started: list[OperatorProcess] = []
-
-    def start(kubeconfig: Path = config) -> OperatorProcess:
-        flags = ("-n", bench.namespace, "--lease-namespace", "scalewarden", "--lease-duration", "3s")
-        started.append(OperatorProcess(kubeconfig, tmp_path / f"operator-{len(started)}.log", *flags))
-        served.wait_for(lambda: "scalewarden_leader 1.0" in started[-1].page("/metrics"), "an operator to lead", 40)
-        return started[-1]
-
-    yield start
-    for one in started:
-        with one:
-            assert "Traceback" not in one.log, one.log
-
-
 def counted(operator: OperatorProcess) -> bool:
     return 'scalewarden_unguarded_services{why="KindNotCovered"} 1.0' in operator.page("/metrics")
 
@@ -152,10 +133,10 @@ def ready(bench: Bench) -> dict[str, Any]:
 
 
 def test_the_operator_says_of_an_uncovered_kind_that_it_is(
-    bench: Bench, served: LocalCluster, start_operator: Callable[..., OperatorProcess]
+    bench: Bench, served: LocalCluster, start_operator: StartOperator
 ) -> None:
     placed(bench, BY_KIND["Rollout"])
-    operator = start_operator(served.kubeconfig)
+    operator = start_operator(kubeconfig=served.kubeconfig)
     served.wait_for(lambda: RISK in ready(bench).get("message", ""), "the condition to say so", 20)
     events = served.wait_for(
         lambda: len(found := bench.events("GuardBypassed")) == 2 and found, "an event on both objects", 20
@@ -166,7 +147,7 @@ def test_the_operator_says_of_an_uncovered_kind_that_it_is(
 
 
 def test_under_the_charts_role_too_and_no_longer_once_the_chart_names_it(
-    bench: Bench, served: LocalCluster, port: int, start_operator: Callable[..., OperatorProcess]
+    bench: Bench, served: LocalCluster, port: int, start_operator: StartOperator
 ) -> None:
     placed(bench, BY_KIND["Rollout"])
     first = start_operator()
@@ -184,9 +165,7 @@ def test_under_the_charts_role_too_and_no_longer_once_the_chart_names_it(
         install(served, port)
 
 
-def test_a_kind_without_a_scale_says_so(
-    bench: Bench, served: LocalCluster, start_operator: Callable[..., OperatorProcess]
-) -> None:
+def test_a_kind_without_a_scale_says_so(bench: Bench, served: LocalCluster, start_operator: StartOperator) -> None:
     flat = [one for one in KINDS if one.guarded is Guarded.NO_SCALE]
     for one in flat:
         obj = described(bench, one)

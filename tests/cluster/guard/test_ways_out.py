@@ -3,41 +3,21 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cluster.guard.bench import Bench, install
+from tests.cluster.guard.conftest import StartOperator
 from tests.cluster.operator_process import ROOT, OperatorProcess, condition
 from tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
-Start = Callable[..., OperatorProcess]
 ENTRY = "deployments/llama"
 
 
 @pytest.fixture
-def start_operator(installed: LocalCluster, bench: Bench, tmp_path: Path) -> Iterator[Start]:
-    """Operators of the test's namespace under the chart's ServiceAccount, once they lead."""
-    config = installed.kubeconfig_for(installed.token("scalewarden", "scalewarden-operator"), "operator")
-    started: list[OperatorProcess] = []
-
-    def start(*more: str) -> OperatorProcess:
-        flags = ("-n", bench.namespace, "--lease-namespace", "scalewarden", "--lease-duration", "3s", *more)
-        started.append(OperatorProcess(config, tmp_path / f"operator-{len(started)}.log", *flags))
-        installed.wait_for(lambda: "scalewarden_leader 1.0" in started[-1].page("/metrics"), "an operator to lead", 40)
-        return started[-1]
-
-    yield start
-    for one in started:
-        with one:
-            assert "Traceback" not in one.log, one.log
-
-
-@pytest.fixture
-def refusing(bench: Bench, start_operator: Start) -> tuple[Bench, OperatorProcess]:
+def refusing(bench: Bench, start_operator: StartOperator) -> tuple[Bench, OperatorProcess]:
     """A service whose declared minimum of 4 refuses everybody, and the operator that wrote its fence."""
     bench.cluster.apply(bench.service(minReplicas=4))
     operator = start_operator()
@@ -89,7 +69,7 @@ def test_broken_glass_by_two_annotations(refusing: tuple[Bench, OperatorProcess]
 
 
 def test_released_with_every_pod_down_and_told_by_the_next_operator(
-    refusing: tuple[Bench, OperatorProcess], start_operator: Start
+    refusing: tuple[Bench, OperatorProcess], start_operator: StartOperator
 ) -> None:
     bench, first = refusing
     assert first.stop() == 0
@@ -121,7 +101,7 @@ def test_the_mode_of_one_service(refusing: tuple[Bench, OperatorProcess]) -> Non
     told(bench, "FenceReleased", "no decrease is refused any more")
 
 
-def test_the_ceiling_of_the_operator(refusing: tuple[Bench, OperatorProcess], start_operator: Start) -> None:
+def test_the_ceiling_of_the_operator(refusing: tuple[Bench, OperatorProcess], start_operator: StartOperator) -> None:
     bench, first = refusing
     assert first.stop() == 0
     capped = start_operator("--max-mode", "Warn")
@@ -133,7 +113,7 @@ def test_the_ceiling_of_the_operator(refusing: tuple[Bench, OperatorProcess], st
 
 
 def test_the_policys_binding(
-    refusing: tuple[Bench, OperatorProcess], start_operator: Start, installed: LocalCluster, port: int
+    refusing: tuple[Bench, OperatorProcess], start_operator: StartOperator, installed: LocalCluster, port: int
 ) -> None:
     """One operator looks once a minute; a new one at its start."""
     bench, first = refusing
