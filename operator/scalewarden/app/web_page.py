@@ -16,9 +16,8 @@ from aiohttp import web
 from scalewarden.app.listening import listening
 from scalewarden.errors import BadObject
 from scalewarden.model.crd import InferenceDeployment
-from scalewarden.model.duration import unix_seconds
 from scalewarden.surfaces import page
-from scalewarden.surfaces.explain_list import Listed
+from scalewarden.surfaces.explain_list import Listed, age_of
 
 Object = Mapping[str, Any]
 
@@ -46,7 +45,7 @@ class WebPage:
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
         now = self.clock()
-        return _html(page.index([Listed(one, _age(obj, now)) for obj, one in self._found()]))
+        return _html(page.index([Listed(one, age_of(obj, now)) for obj, one in self._found()]))
 
     async def _service(self, request: web.Request) -> web.StreamResponse:
         key = (request.match_info["namespace"], request.match_info["name"])
@@ -62,13 +61,6 @@ class WebPage:
                 yield obj, InferenceDeployment.parse(obj)
             except BadObject:
                 continue
-
-
-def _age(obj: Object, now: float) -> float | None:
-    try:
-        return now - unix_seconds(str((obj.get("metadata") or {}).get("creationTimestamp", "")))
-    except ValueError:
-        return None
 
 
 def _html(text: str, status: int = 200) -> web.Response:

@@ -18,8 +18,7 @@ from scalewarden.cli.output import console
 from scalewarden.cli.watching import Screen, watch
 from scalewarden.errors import BadInput, BadObject, ClusterError
 from scalewarden.model.crd import InferenceDeployment
-from scalewarden.model.duration import unix_seconds
-from scalewarden.surfaces.explain_list import Listed, as_json, lines
+from scalewarden.surfaces.explain_list import Listed, age_of, as_json, lines
 from scalewarden.surfaces.explain_text import show
 from scalewarden.surfaces.explain_text_status import chain_of
 
@@ -134,17 +133,10 @@ class _All:
         now, found = time.time(), []
         for obj in self._cluster.inference_deployments(self._namespace):
             try:
-                found.append(Listed(InferenceDeployment.parse(obj), _age(obj, now)))
+                found.append(Listed(InferenceDeployment.parse(obj), age_of(obj, now)))
             except BadObject as error:
                 typer.echo(f"note: left out: {error}", err=True)
         return found
-
-
-def _age(obj: Mapping[str, Any], now: float) -> float | None:
-    try:
-        return now - unix_seconds(str(obj["metadata"]["creationTimestamp"]))
-    except (KeyError, ValueError):
-        return None
 
 
 def _document(value: Mapping[str, Any], output: As) -> str:

@@ -10,6 +10,9 @@ from rich.console import Console
 
 from scalewarden.surfaces.explain_text import WIDTH
 
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells have it."""
+
 
 class Format(StrEnum):
     """What `-o` takes."""

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scalewarden.app.replaying import Span, Subject, of_prometheus, of_recording
+from scalewarden.app.replaying import FINEST, Span, Subject, of_prometheus, of_recording
 from scalewarden.cli.options import Context
-from scalewarden.cli.output import console
+from scalewarden.cli.output import INTERRUPTED, console
 from scalewarden.cli.replay_subjects import of_cluster, of_manifests
 from scalewarden.errors import BadInput, SourceError
 from scalewarden.model.duration import seconds, unix_seconds
@@ -29,7 +29,6 @@ from scalewarden.surfaces.replay_json import About, document, to_json
 from scalewarden.surfaces.replay_json_models import ReplayDocument
 
 DAY = 86_400.0
-INTERRUPTED = 130
 DEADLINE = 60.0
 """Seconds that an answer about half an hour of raw samples may take."""
 
@@ -114,15 +113,16 @@ def _of_recordings(
     recordings = list(_recordings(folder))
     ends = [one.at for one in recordings]
     starts = [one.instants[0] if one.instants else one.at for one in recordings]
-    span = _ordered(Span(min(starts) if since is None else since, max(ends) if until is None else until, step or 15.0))
+    span = _ordered(
+        Span(min(starts) if since is None else since, max(ends) if until is None else until, step or FINEST)
+    )
     done: list[Replayed] = []
     notes = [f"Read from {len(recordings)} recordings; each is a service of its own."] if len(recordings) > 1 else []
 
     def work() -> None:
-        for one, start in zip(recordings, starts, strict=True):
+        for one, began in zip(recordings, starts, strict=True):
             label = one.folder.name if len(recordings) > 1 else one.declared.key
-            length = max(1.0, one.at - start)
-            result = of_recording(one, span, lambda at, s=start, n=length, la=label: told(la, (at - s) / n))  # type: ignore[misc]
+            result = of_recording(one, span, _share(told, label, began, one.at))
             if result is None:
                 notes.append(f"{one.folder.name}: nothing of it lies between the two instants.")
             else:
@@ -144,13 +144,8 @@ def _of_prometheus(
     def work() -> None:
         for one in subjects:
             key = one.declared.key
-            length = span.end - span.start
-
-            def share(at: float, key: str = key, length: float = length) -> None:
-                told(key, (at - span.start) / length)
-
             try:
-                result, fleet = of_prometheus(one, reader, span, share)
+                result, fleet = of_prometheus(one, reader, span, _share(told, key, span.start, span.end))
             except SourceError as error:
                 failed.append(error)
                 notes.append(f"{key} is left out: {error}")
@@ -168,6 +163,11 @@ def _of_prometheus(
     return document(
         About(f"Prometheus {reader.where}", span.start, span.end, span.step, tuple(notes)), done
     ), interrupted
+
+
+def _share(told: Told, label: str, start: float, end: float) -> Callable[[float], None]:
+    """Tells, of the instant that is judged, which share of the time lies behind it."""
+    return lambda at: told(label, (at - start) / max(1.0, end - start))
 
 
 def _unseen(key: str, result: Replayed | None, fleet: PastFleet) -> Iterator[str]:

@@ -9,7 +9,7 @@ from scalewarden.errors import BadInput, ClusterError
 from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kubeconnection import Connection
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS
-from scalewarden.sources.manifests.files import collect
+from scalewarden.sources.manifests.files import collect_whole
 from scalewarden.sources.manifests.serving import Serves
 from scalewarden.sources.scrape import DirectScrape
 from scalewarden.sources.workload_manifests import described
@@ -23,9 +23,7 @@ def of_manifests(paths: Sequence[str], namespace: str | None) -> Subjects:
 
     Objects without a namespace belong to `namespace`, or `default`. Raises BadInput where there is none.
     """
-    found = collect(paths)
-    for error in found.errors[:1]:
-        raise BadInput(error.text, where=str(error.place))
+    found = collect_whole(paths)
     every = described((one.value for one in found.manifests), namespace or "default")
     subjects = [
         Subject(one.declared, one.facts)

@@ -26,7 +26,7 @@ from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import TABLES, custom
 from scalewarden.signals.engines.table import EngineTable
 from scalewarden.sources.autoscalers import READERS
-from scalewarden.sources.manifests.files import ENDINGS, STDIN, collect
+from scalewarden.sources.manifests.files import ENDINGS, STDIN, collect_whole
 from scalewarden.sources.manifests.serving import Serves
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.recording import load
@@ -118,9 +118,7 @@ def _objects(path: str) -> Iterator[Mapping[str, Any]]:
     """The objects in files, a folder or stdin, as `check` reads them. Raises BadInput for what is no YAML."""
     if path != STDIN and not there(path):
         raise BadInput("there is no such file or folder", where=path, hint="give a manifest, or a folder of them")
-    found = collect([path])
-    for error in found.errors[:1]:
-        raise BadInput(error.text, where=str(error.place))
+    found = collect_whole([path])
     for remark in found.remarks:
         typer.echo(f"{remark.place}: {remark.text}", err=True)
     return (one.value for one in found.manifests)

@@ -12,13 +12,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from scalewarden.cli.output import console
+from scalewarden.cli.output import INTERRUPTED, console
 from scalewarden.errors import ClusterError
 
 PAUSE = 2.0
 """Seconds between two looks."""
-INTERRUPTED = 130
-"""Exit code of what Ctrl-C ended, as shells have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.whatif import predict
 from scalewarden.whatif.case import case
 
+SLIPPED = "done in spite of a refusal: "
+"""How the outcome of a removal begins that was not let pass."""
+
 
 def watched(judge: Judge, known: Regret) -> Regret:
     """The record with one more look at the removal that is watched, and with the one that begins now."""
@@ -50,7 +53,7 @@ def _outcome(judge: Judge, removal: Removal, *, whole: bool) -> Last:
     measured = peak(judge, removal.at)
 
     def last(outcome: Outcome, why: str) -> Last:
-        slipped = "" if removal.allowed else "done in spite of a refusal: "
+        slipped = "" if removal.allowed else SLIPPED
         return Last(removal.at, removal.to, outcome, f"{slipped}{why}", removal.predicted, measured)
 
     if removal.hurt and grew(judge.snapshot, removal):

@@ -32,6 +32,12 @@ def preallocates(snapshot: Snapshot) -> bool | None:
     return False if snapshot.engine is Engine.OLLAMA else None
 
 
+def gpus_of_replica(snapshot: Snapshot) -> int:
+    """GPUs, or slices, of one replica; 0 where none is known."""
+    known = max((len(replica.gpus) for replica in snapshot.ready), default=0)
+    return snapshot.workload.gpus_per_replica or known
+
+
 def uses_gpus(snapshot: Snapshot) -> bool | None:
     """True where pods request or hold a GPU, or run with GPU flags and no CPU build; None where the pod template is
     not known and no device was seen."""

@@ -8,7 +8,7 @@ from typing import Any
 from scalewarden.model.duration import unix_seconds
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
-from scalewarden.sources.prometheus_query import any_of, quoted
+from scalewarden.sources.prometheus_query import any_of, literal, quoted
 
 Object = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ def past_of(
     stem = _stem(ordered[-1])
     same = [pod for pod in ordered if _make(pod) == _make(ordered[-1])]
     if stem and len(same) <= MOST_PODS:
-        return Past(namespace, quoted(re.escape(stem).replace(r"\-", "-") + "[a-z0-9]{5}"), engine, {}, latencies)
+        return Past(namespace, quoted(literal(stem) + "[a-z0-9]{5}"), engine, {}, latencies)
     born = {str(pod["metadata"]["name"]): _created(pod) for pod in same[:MOST_PODS]}
     return Past(namespace, any_of(sorted(born)), engine, born, latencies)
 

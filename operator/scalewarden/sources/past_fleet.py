@@ -42,7 +42,7 @@ class PastFleet:
     _desired: Sequence[Point] = ()
     _interval: float = INTERVAL
     _until: float = 0.0
-    _last: tuple[float, int] | None = None
+    _last: int | None = None
     _frozen: tuple[Replica, ...] = ()
 
     def take(self, stretch: Stretch) -> None:
@@ -83,9 +83,9 @@ class PastFleet:
         """The wanted count; where kube-state-metrics did not write one lately, as many as there were."""
         index = bisect_right(self._desired, at, key=lambda point: point.at)
         if index and at - self._desired[index - 1].at <= COUNT_LASTS:
-            self._last = at, int(self._desired[index - 1].value)
+            self._last = int(self._desired[index - 1].value)
         if self.told_counts and self._last is not None:
-            return self._last[1]
+            return self._last
         return len(self.replicas(at))
 
     def changes(self) -> list[float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from scalewarden.model.workload import Target
 from scalewarden.sources.base import PodKey
+from scalewarden.sources.prometheus_query import literal
 
 _SET = "[0-9]+"
 _TAILS = {
@@ -30,9 +31,7 @@ class Family:
     @classmethod
     def of(cls, namespace: str, target: Target) -> "Family":
         """By the target's kind; of a kind whose names are not known everything that begins with its name."""
-        # A hyphen is no special character outside of brackets, and RE2 does not know it escaped.
-        name = re.escape(target.name).replace("\\-", "-")
-        regex = f"{name}-{_TAILS.get(target.kind, _ANY)}"
+        regex = f"{literal(target.name)}-{_TAILS.get(target.kind, _ANY)}"
         return cls(namespace, regex, re.compile(regex))
 
     def __contains__(self, key: object) -> bool:

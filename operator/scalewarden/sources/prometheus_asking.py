@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from scalewarden.errors import PartialResponse, SourceError
 from scalewarden.sources.prometheus_api import PrometheusApi, PrometheusOptions, Told
-from scalewarden.sources.prometheus_errors import Busy, NamesRefused, TimedOut, TooMuch
+from scalewarden.sources.prometheus_errors import Busy, NamesRefused, TimedOut, TooMuch, partial
 from scalewarden.sources.prometheus_groups import Group
 from scalewarden.sources.prometheus_named import expressions, on_grid, renamed
 from scalewarden.sources.prometheus_query import UP, Labels, Page, Sorter, Target, any_of, selectors
@@ -153,5 +153,4 @@ class Asking:
 
     def partial(self, reasons: tuple[str, ...]) -> PartialResponse:
         """An answer that is not all."""
-        hint = " ".join("; ".join(reasons).split())[:300]
-        return PartialResponse("Prometheus says that its answer is partial", where=self.api.where, hint=hint)
+        return partial(reasons, self.api.where)

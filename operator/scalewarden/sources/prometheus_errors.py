@@ -5,13 +5,13 @@ of six digits and more (instants, byte counts).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from scalewarden.errors import SourceUnavailable
+from scalewarden.errors import PartialResponse, SourceUnavailable
 
 LONGEST_PAUSE = 60.0
 """Seconds; a server that wants to be left alone for longer is asked again after these."""
@@ -136,6 +136,12 @@ def malformed(where: str) -> SourceUnavailable:
     """JSON in the right frame, with something else inside."""
     hint = "check that the URL is that of a Prometheus query API"
     return SourceUnavailable("Prometheus answers malformed series", where=where, hint=hint)
+
+
+def partial(reasons: Sequence[str], where: str) -> PartialResponse:
+    """An answer that is not all, and why."""
+    hint = " ".join("; ".join(reasons).split())[:300]
+    return PartialResponse("Prometheus says that its answer is partial", where=where, hint=hint)
 
 
 def of_exception(error: Exception, deadline: float, where: str) -> SourceUnavailable:

@@ -13,7 +13,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from scalewarden.errors import PartialResponse
 from scalewarden.model.signal import Point, SignalName
 from scalewarden.model.thresholds import Thresholds
 from scalewarden.model.workload import Engine
@@ -22,7 +21,7 @@ from scalewarden.signals.engines.table import EngineTable
 from scalewarden.signals.promql import Spans, Writer
 from scalewarden.sources.past import Past
 from scalewarden.sources.prometheus_api import PrometheusApi
-from scalewarden.sources.prometheus_errors import malformed
+from scalewarden.sources.prometheus_errors import malformed, partial
 from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.prometheus_query import quoted
 
@@ -89,8 +88,7 @@ class PrometheusHistory:
         found: dict[Target, dict[float, float]] = defaultdict(dict)
         for answer in self._api.range(text, *when):
             if answer.partial:  # a store that is away would look like pods that were not there
-                hint = " ".join("; ".join(answer.partial).split())[:300]
-                raise PartialResponse("Prometheus says that its answer is partial", where=self._api.where, hint=hint)
+                raise partial(answer.partial, self._api.where)
             try:
                 for series in answer.result:
                     metric = series["metric"]

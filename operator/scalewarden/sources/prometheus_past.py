@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from scalewarden.errors import PartialResponse, SourceError
+from scalewarden.errors import SourceError
 from scalewarden.model.signal import Point
 from scalewarden.model.workload import Target
 from scalewarden.sources.past_names import Family
 from scalewarden.sources.prometheus_api import PrometheusApi, Told
-from scalewarden.sources.prometheus_errors import TooMuch, malformed
+from scalewarden.sources.prometheus_errors import TooMuch, malformed, partial
 from scalewarden.sources.prometheus_options import PrometheusOptions, Wanted
-from scalewarden.sources.prometheus_query import UP, Labels, Page, Sorter, any_of, quoted
+from scalewarden.sources.prometheus_query import UP, Labels, Page, Sorter, any_of, fixed_labels, quoted
 from scalewarden.sources.prometheus_query import Target as Scraped
 
 STRETCH = 1800.0
@@ -102,7 +102,7 @@ class PastReader:
     def _stretch(self, family: Family, target: Target, wanted: Wanted, start: float, end: float) -> Stretch:
         seconds = round(end - start + AHEAD)
         sorter = Sorter(family, self._labels, wanted)
-        names, fixed = any_of(sorted({UP, *wanted.all})), _fixed(self._options.matchers)
+        names, fixed = any_of(sorted({UP, *wanted.all})), fixed_labels(self._options.matchers)
         for labels in (self._labels, self._labels.exported):
             text = f"{labels.namespace}={quoted(family.namespace)},{labels.pod}=~{quoted(family.regex)}{fixed}"
             self._ask(f"{{__name__=~{names},{text}}}[{seconds}s]", end + AHEAD, sorter.take)
@@ -116,7 +116,7 @@ class PastReader:
             return []
         name, label = _DESIRED[target.kind]
         found: dict[float, float] = {}
-        one = f"{label}={quoted(target.name)}{_fixed(self._options.matchers)}"
+        one = f"{label}={quoted(target.name)}{fixed_labels(self._options.matchers)}"
         for series in self._series(f"{name}{{{one}}}[{seconds}s]", at):
             metric = series["metric"]
             if metric.get("exported_namespace", metric.get("namespace")) == namespace:
@@ -127,7 +127,7 @@ class PastReader:
         """kube-state-metrics writes the pod as its own label; a scrape without honor_labels renames it."""
         found: dict[str, dict[float, float]] = {}
         for own in (self._own_pod, not self._own_pod):
-            pod, fixed = "pod" if own else "exported_pod", _fixed(self._options.matchers)
+            pod, fixed = "pod" if own else "exported_pod", fixed_labels(self._options.matchers)
             one = f'condition="true",{pod}=~{quoted(family.regex)}{fixed}'
             for series in self._series(f"{_READY}{{{one}}}[{seconds}s]", at):
                 metric = series["metric"]
@@ -146,8 +146,7 @@ class PastReader:
     def _ask(self, selector: str, at: float, take: Any) -> Told:
         told = self._api.samples(selector, at, take)
         if told.partial:
-            hint = " ".join("; ".join(told.partial).split())[:300]
-            raise PartialResponse("Prometheus says that its answer is partial", where=self.where, hint=hint)
+            raise partial(told.partial, self.where)
         return told
 
 
@@ -158,7 +157,3 @@ def _points(series: Mapping[str, Any]) -> list[tuple[float, float]]:
     except (LookupError, TypeError, ValueError, AttributeError):
         raise malformed("Prometheus") from None
     return [(at, value) for at, value in points if 0.0 <= value < MOST_REPLICAS]
-
-
-def _fixed(matchers: Mapping[str, str]) -> str:
-    return "".join(f",{name}={quoted(value)}" for name, value in matchers.items())

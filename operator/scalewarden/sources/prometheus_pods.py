@@ -1,13 +1,12 @@
 """Which pods of a workload run, as Prometheus sees them: for those who look without a cluster."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scalewarden.errors import SourceError, SourceUnavailable
 from scalewarden.sources.prometheus_asking import Asking
 from scalewarden.sources.prometheus_options import PrometheusOptions
-from scalewarden.sources.prometheus_query import UP, quoted
+from scalewarden.sources.prometheus_query import UP, fixed_labels, literal, quoted
 
 _RANDOM = "[2-9b-z]"
 """Characters of the names that controllers make up."""
@@ -28,7 +27,7 @@ async def running(
     """
     kind, namespace, name = workload
     found: list[Mapping[str, Any]] = []
-    text = _query(options, namespace, re.escape(name).replace("\\-", "-") + _NAMES.get(kind, _OF_REPLICA_SETS))
+    text = _query(options, namespace, literal(name) + _NAMES.get(kind, _OF_REPLICA_SETS))
     told = await asking.run(lambda: asking.api.evaluated(text, now, now, options.step, found.extend), until)
     if isinstance(told, SourceError):
         raise told
@@ -43,7 +42,7 @@ async def running(
 
 
 def _query(options: PrometheusOptions, namespace: str, pattern: str) -> str:
-    fixed = "".join(f",{name}={quoted(value)}" for name, value in options.matchers.items())
+    fixed = fixed_labels(options.matchers)
     return f"{UP}{{{options.namespace_label}={quoted(namespace)},{options.pod_label}=~{quoted(pattern)}{fixed}}}"
 
 

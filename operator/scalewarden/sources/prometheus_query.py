@@ -12,6 +12,7 @@ any namespace does; series of other pods are dropped when they arrive.
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ def selectors(
 
 def matchers(keys: Iterable[PodKey], labels: Labels, longest: int | None, *, own: bool = False) -> str:
     """What keeps series of other pods away: pods and namespaces, or namespaces, or that there is a pod at all."""
-    fixed = "".join(f",{name}={quoted(value)}" for name, value in labels.fixed.items())
+    fixed = fixed_labels(labels.fixed)
     namespaces, pods = sorted({key.namespace for key in keys}), sorted({key.pod for key in keys})
     others = f',{_EXPORTED}{labels.pod}=""' if own else ""  # series about other pods than the target's own
     choices = (
@@ -110,6 +111,16 @@ def any_of(texts: Iterable[str]) -> str:
     Nothing is escaped that need not be: Prometheus looks plain alternatives up in a table instead of matching them.
     """
     return quoted("|".join("".join(f"\\{char}" if char in _META else char for char in text) for text in texts))
+
+
+def fixed_labels(labels: Mapping[str, str]) -> str:
+    """Matchers that follow others in a selector: `,cluster="west"`."""
+    return "".join(f",{name}={quoted(value)}" for name, value in labels.items())
+
+
+def literal(text: str) -> str:
+    """A regular expression for this text, in Python and in RE2, which knows no escaped hyphen."""
+    return re.escape(text).replace("\\-", "-")
 
 
 def quoted(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.duration import unix_seconds
 from scalewarden.surfaces.explain_text import number
 
 HEADINGS = ("NAME", "TARGET", "READY", "SAFE", "REGIME", "MODE", "SCALE-DOWN-SAFE", "AGE")
@@ -23,6 +25,14 @@ class Listed:
 
     found: InferenceDeployment
     age: float | None = None
+
+
+def age_of(obj: Mapping[str, Any], now: float) -> float | None:
+    """Seconds since an object was created, as the API server returns it; `now` is unix seconds."""
+    try:
+        return now - unix_seconds(str((obj.get("metadata") or {}).get("creationTimestamp", "")))
+    except ValueError:
+        return None
 
 
 def lines(

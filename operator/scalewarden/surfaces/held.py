@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from scalewarden.judgement.evaluate import Evaluation
-from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Reason
+from scalewarden.rules.gpu_use import gpus_of_replica
 
 RULE_OF = {
     Reason.BELOW_MINIMUM: "policy",
@@ -34,7 +34,7 @@ def held_gpu_seconds(evaluation: Evaluation, before: float | None) -> HeldGpus |
     now, or where it is not known how many GPUs a replica holds."""
     snapshot, found = evaluation.snapshot, evaluation.frontier
     refused = snapshot.history.refused if snapshot.history else None
-    gpus = _gpus(snapshot)
+    gpus = gpus_of_replica(snapshot)
     if before is None or found is None or refused is None or not gpus:
         return None
     wanted = snapshot.at - refused.at < snapshot.thresholds["regretAsked"]
@@ -43,9 +43,3 @@ def held_gpu_seconds(evaluation: Evaluation, before: float | None) -> HeldGpus |
     seconds = min(max(0.0, snapshot.at - before), LONGEST)
     held = min(found.autoscaler_replicas, snapshot.replicas_desired) - refused.to
     return HeldGpus(RULE_OF.get(found.autoscaler_reason, "SCL501"), seconds * held * gpus)
-
-
-def _gpus(snapshot: Snapshot) -> int:
-    """GPUs, or slices, of one replica."""
-    known = max((len(replica.gpus) for replica in snapshot.ready), default=0)
-    return snapshot.workload.gpus_per_replica or known

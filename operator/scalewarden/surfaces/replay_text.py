@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scalewarden.model.verdict import Decision
-from scalewarden.surfaces.explain_text import ABSENT, INDENT, WIDTH
+from scalewarden.surfaces.explain_text import INDENT, WIDTH, counted, number
 from scalewarden.surfaces.replay_json_models import DecisionDocument, ReplayDocument, ServiceDocument, TotalsDocument
 
 MOST = 12
@@ -41,9 +41,9 @@ def show(found: ReplayDocument, console: Console) -> None:
 def said(totals: TotalsDocument) -> str:
     """What would have happened, in two sentences."""
     if not totals.decreases:
-        return f"No replica count fell on {_many(totals.services, 'service')} ({totals.evaluations:,} evaluations)."
+        return f"No replica count fell on {counted(totals.services, 'service')} ({totals.evaluations:,} evaluations)."
     stopped = totals.refused + totals.held
-    parts = [f"{_many(totals.decreases, 'decrease')} on {_many(totals.services, 'service')}: "]
+    parts = [f"{counted(totals.decreases, 'decrease')} on {counted(totals.services, 'service')}: "]
     parts.append(f"{totals.allowed} would have passed, {totals.refused} been refused, {totals.held} held.")
     if stopped:
         parts.append(
@@ -91,29 +91,21 @@ def _row(one: DecisionDocument) -> tuple[str | Text, ...]:
         f"{one.from_} → {one.to}",
         Text(one.decision, style=_STYLES[one.decision]),
         one.reason,
-        _number(one.predicted_kv),
-        _number(one.measured_kv),
+        number(one.predicted_kv, 2),
+        number(one.measured_kv, 2),
         outcome,
     )
 
 
 def _lines(one: ServiceDocument) -> Iterator[str]:
-    counted = {kind: count for kind, count in one.totals.misinterpretations.items() if count}
-    if counted:
-        yield "misreadings invited: " + ", ".join(f"{kind} {count}×" for kind, count in counted.items())
+    invited = {kind: count for kind, count in one.totals.misinterpretations.items() if count}
+    if invited:
+        yield "misreadings invited: " + ", ".join(f"{kind} {count}×" for kind, count in invited.items())
     if one.gaps:
         first = one.gaps[0]
-        yield f"nothing was seen {_many(len(one.gaps), 'time')}, first from {_short(first.from_)}: {first.why}"
+        yield f"nothing was seen {counted(len(one.gaps), 'time')}, first from {_short(first.from_)}: {first.why}"
 
 
 def _short(instant: str) -> str:
     """`2026-11-21 23:00:15`, without the zone."""
     return instant.replace("T", " ").removesuffix("Z")
-
-
-def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.2f}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from scalewarden.model.finding import Misinterpretation
+from scalewarden.surfaces.explain_text import ABSENT
 from scalewarden.surfaces.replay_json_models import ReplayDocument, TotalsDocument
 from scalewarden.surfaces.replay_text import said
 from scalewarden.surfaces.report_html import escaped, table
@@ -75,7 +76,7 @@ def _index(document: ReplayDocument) -> str:
             ("n", str(one.totals.refused + one.totals.held)),
             ("n", str(one.totals.avoided)),
             ("n", str(one.totals.needless)),
-            ("n", "–" if one.totals.gpu_hours_held is None else f"{one.totals.gpu_hours_held:,.1f}"),
+            ("n", ABSENT if one.totals.gpu_hours_held is None else f"{one.totals.gpu_hours_held:,.1f}"),
         ]
         for number, one in enumerate(document.services, 1)
     ]

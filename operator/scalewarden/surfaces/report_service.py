@@ -5,6 +5,7 @@ from datetime import datetime
 
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.verdict import Decision
+from scalewarden.surfaces.explain_text import ABSENT, number
 from scalewarden.surfaces.replay_json_models import DecisionDocument, MisreadingDocument, ServiceDocument
 from scalewarden.surfaces.report_html import element, escaped, share_style, table
 from scalewarden.surfaces.report_plot import Frame, area, band, drawing, level, line, steps
@@ -32,8 +33,8 @@ class ServiceSection:
         self.service = service
         self._start, self._end = _unix(start), _unix(end)
 
-    def html(self, number: int, *, opened: bool) -> str:
-        """The section; number: for links to it."""
+    def html(self, place: int, *, opened: bool) -> str:
+        """The section; place: among all, for links to it."""
         one = self.service
         about = " · ".join(part for part in (one.target, one.engine, f"mode {one.mode}", self._counted()) if part)
         summary = (
@@ -41,7 +42,7 @@ class ServiceSection:
         )
         body = "".join((self._plots(), self._decisions(), self._misreadings()))
         attribute = " open" if opened else ""
-        return f'<details id="s{number}"{attribute}>{summary}<div class=in>{body}</div></details>'
+        return f'<details id="s{place}"{attribute}>{summary}<div class=in>{body}</div></details>'
 
     def _counted(self) -> str:
         totals = self.service.totals
@@ -129,11 +130,11 @@ class ServiceSection:
         many = len(self.service.decisions) > 24
         marks = "".join(
             element(
-                "span", MARKS[one.decision] + ("" if many else str(number)), f"mark {one.decision}",
+                "span", MARKS[one.decision] + ("" if many else str(place)), f"mark {one.decision}",
                 title=f"{moment(one.at)}: {one.from_} to {one.to}, {WORDS[one.decision]}",
                 style=share_style(self._share(one.at)),
             )
-            for number, one in enumerate(self.service.decisions[:MOST_DECISIONS], 1)
+            for place, one in enumerate(self.service.decisions[:MOST_DECISIONS], 1)
         )  # fmt: skip
         return f"<div class=plot><div></div><div class=marks>{marks}</div></div>" if marks else ""
 
@@ -157,11 +158,11 @@ class ServiceSection:
     def _axis(self) -> str:
         ticks = times(self._start, self._end)
         spans = []
-        for number, tick in enumerate(ticks):
+        for place, tick in enumerate(ticks):
             kind = " ".join(
                 name
                 for name, holds in (
-                    ("odd", number % 2), ("edge", tick.share < 0.02), ("last", tick.share > 0.97),
+                    ("odd", place % 2), ("edge", tick.share < 0.02), ("last", tick.share > 0.97),
                 ) if holds
             )  # fmt: skip
             spans.append(element("span", tick.label, kind, style=share_style(tick.share)))
@@ -171,22 +172,22 @@ class ServiceSection:
         one = self.service
         if not one.decisions:
             return ""
-        rows = [self._decision(number, decision) for number, decision in enumerate(one.decisions[:MOST_DECISIONS], 1)]
+        rows = [self._decision(place, decision) for place, decision in enumerate(one.decisions[:MOST_DECISIONS], 1)]
         text = table(_HEADINGS, rows)
         more = len(one.decisions) - MOST_DECISIONS + one.beyond
         said = f"<p class=soft>{more} more are in the JSON.</p>" if more > 0 else ""
         return f"<h3>Decreases</h3>{text}{said}"
 
-    def _decision(self, number: int, one: DecisionDocument) -> list[tuple[str, str]]:
+    def _decision(self, place: int, one: DecisionDocument) -> list[tuple[str, str]]:
         outcome = f"{one.outcome}: {one.outcome_why}" if one.outcome_why else str(one.outcome)
         return [
-            ("n", f"{MARKS[one.decision]}{number}"),
+            ("n", f"{MARKS[one.decision]}{place}"),
             ("nb", moment(one.at)),
             ("nb", f"{one.from_} → {one.to}"),
             ("", f'<span class="b {one.decision}">{WORDS[one.decision]}</span>'),
             ("w", f"{one.reason}<br><span class=soft>{escaped(one.message)}</span>"),
-            ("n", _number(one.predicted_kv)),
-            ("n", _number(one.measured_kv)),
+            ("n", number(one.predicted_kv, 2)),
+            ("n", number(one.measured_kv, 2)),
             ("w", escaped(outcome)),
             ("nb", _held(one)),
         ]
@@ -219,14 +220,10 @@ def _length(one: MisreadingDocument) -> float:
 
 def _held(one: DecisionDocument) -> str:
     if one.decision is Decision.ALLOW:
-        return "–"
+        return ABSENT
     if one.held_until is None:
-        return "to the end" if one.replica_hours_held else "–"
+        return "to the end" if one.replica_hours_held else ABSENT
     return f"{lasting(_unix(one.held_until) - _unix(one.at))}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.evaluate import Evaluation, all_findings
+from scalewarden.judgement.removals import SLIPPED
 from scalewarden.model.finding import Misinterpretation
 from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
@@ -12,7 +13,6 @@ from scalewarden.model.replayed import Decided
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.verdict import Decision
 
-_SLIPPED = "done in spite of a refusal: "
 _OF_REFUSED = {Outcome.REGRETTED: Outcome.NEEDED, Outcome.FINE: Outcome.NEEDLESS}
 
 
@@ -78,7 +78,7 @@ class Followed:
 
     def _became(self, last: Last) -> None:
         outcome = _OF_REFUSED.get(last.outcome, last.outcome) if self.decided.refused else last.outcome
-        why, self.known = last.why.removeprefix(_SLIPPED), True
+        why, self.known = last.why.removeprefix(SLIPPED), True
         self.decided = replace(self.decided, outcome=outcome, why=why, measured=last.measured)
 
     def _hold(self, after: Evaluation, judge: Judge) -> None:

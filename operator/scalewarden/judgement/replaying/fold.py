@@ -17,11 +17,11 @@ from scalewarden.model.diagnosis import Regime
 from scalewarden.model.finding import Finding, Misinterpretation
 from scalewarden.model.intent import Intent
 from scalewarden.model.policy import Policy
-from scalewarden.model.regret import Removal
 from scalewarden.model.replayed import Decided, Misreading, Replayed, Span, Step
 from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Engine, Replica
+from scalewarden.rules.gpu_use import gpus_of_replica
 from scalewarden.signals.freshness import State, state
 
 MOST_DECIDED = 5000
@@ -49,7 +49,7 @@ class Fold:
         self._followed: list[Followed] = []
         self._beyond = 0
         self._said: Stretches[_Said] = Stretches(BRIDGED)
-        self._findings: dict[int, Finding] = {}
+        self._heard: list[tuple[Stretch[_Said], Finding]] = []
         self._misread: dict[Misinterpretation, int] = {}
         self._gaps: Stretches[str] = Stretches(2 * step)
         self._regimes: list[Stretch[Regime]] = []
@@ -60,7 +60,7 @@ class Fold:
         """The next one."""
         snapshot = evaluation.snapshot
         self._evaluations += 1
-        self._gpus = _gpus(snapshot) or self._gpus
+        self._gpus = gpus_of_replica(snapshot) or self._gpus
         if self._followed:
             self._follow(evaluation)
         if self._before is not None and snapshot.replicas_desired != self._before.snapshot.replicas_desired:
@@ -74,7 +74,7 @@ class Fold:
     def asked(self, evaluation: Evaluation, intent: Intent) -> None:
         """A decrease that somebody asked for at this evaluation, and that was not seen to be made."""
         said = judged(evaluation, self._policy, intent.to, evaluation.snapshot.at, intent.actor)
-        self._keep(replace(said, why="asked for; what followed was not recorded"))
+        self._decided.append(replace(said, why="asked for; what followed was not recorded"))
 
     def result(self) -> Replayed | None:
         """Everything; None where there was no evaluation."""
@@ -82,7 +82,8 @@ class Fold:
             return None
         snapshot = self._before.snapshot
         regret = self._before.history.regret
-        decided = [*self._decided, *self._ended(regret.removal if regret else None)]
+        removal = regret.removal if regret else None
+        decided = [*self._decided, *(one.end(removal) for one in self._followed)]
         return Replayed(
             key=snapshot.key,
             target=snapshot.target.key,
@@ -117,28 +118,20 @@ class Fold:
         judge = Judge(evaluation.snapshot, evaluation.findings, self._policy)
         for one in self._followed:
             one.look(evaluation, judge)
-        for one in [one for one in self._followed if one.done]:
-            self._keep(one.decided)
+        self._decided += [one.decided for one in self._followed if one.done]
         self._followed = [one for one in self._followed if not one.done]
-
-    def _ended(self, removal: Removal | None) -> Iterator[Decided]:
-        return (one.end(removal) for one in self._followed)
-
-    def _keep(self, decided: Decided) -> None:
-        self._decided.append(decided)
 
     def _hear(self, evaluation: Evaluation) -> None:
         fired = {_Said(one.rule, one.autoscaler): one for one in _misreading_findings(evaluation)}
         for began in self._said.add(evaluation.snapshot.at, fired):
             finding = fired[began.what]
-            if len(self._findings) < MOST:
-                self._findings[id(began)] = finding
+            if len(self._heard) < MOST:
+                self._heard.append((began, finding))
             for kind in finding.misinterpretations:
                 self._misread[kind] = self._misread.get(kind, 0) + 1
 
     def _misreadings(self) -> Iterator[Misreading]:
-        for one in self._said.done:
-            told = self._findings[id(one)]
+        for one, told in self._heard:
             kinds = told.misinterpretations
             yield Misreading(told.rule, told.name, kinds, one.from_, one.to, told.message, told.autoscaler)
 
@@ -153,12 +146,6 @@ def _misreading_findings(evaluation: Evaluation) -> Iterator[Finding]:
     of_autoscalers = (finding for one in evaluation.autoscalers for finding in one.findings)
     own = (finding for finding in evaluation.findings if not finding.rule.startswith("ASC"))
     yield from (one for one in (*own, *of_autoscalers) if one.fired and one.misinterpretations)
-
-
-def _gpus(snapshot: Snapshot) -> int:
-    """GPUs, or slices, of one replica; 0 where none is known."""
-    known = max((len(replica.gpus) for replica in snapshot.ready), default=0)
-    return snapshot.workload.gpus_per_replica or known
 
 
 def _unseen(snapshot: Snapshot) -> list[str]:

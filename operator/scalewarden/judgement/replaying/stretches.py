@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from scalewarden.model.replayed import Span
 
 MOST = 2000
-"""Stretches that are kept of one service; the others are counted."""
+"""Stretches that are kept of one service."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -23,11 +23,10 @@ class Stretch(Generic[K]):
 
 @dataclass(slots=True)
 class Stretches(Generic[K]):
-    """Fed with what holds at each instant; what is away for at most `bridged` seconds goes on. count: of all."""
+    """Fed with what holds at each instant; what is away for at most `bridged` seconds goes on."""
 
     bridged: float
     done: list[Stretch[K]] = field(default_factory=list)
-    count: int = 0
     _open: dict[K, Stretch[K]] = field(default_factory=dict)
 
     def add(self, at: float, holds: Iterable[K]) -> list[Stretch[K]]:
@@ -39,7 +38,6 @@ class Stretches(Generic[K]):
                 known.to = at
                 continue
             self._open[what] = one = Stretch(what, at, at)
-            self.count += 1
             began.append(one)
             if len(self.done) < MOST:
                 self.done.append(one)

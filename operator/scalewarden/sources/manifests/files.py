@@ -43,6 +43,14 @@ def collect(paths: Sequence[str], exclude: Sequence[str] = ()) -> Found:
     return found
 
 
+def collect_whole(paths: Sequence[str]) -> Found:
+    """The same for those who need all of it: raises BadInput also for the first file that is no YAML."""
+    found = collect(paths)
+    for error in found.errors[:1]:
+        raise BadInput(error.text, where=str(error.place))
+    return found
+
+
 def _files(path: str, exclude: Sequence[str]) -> Iterator[str]:
     if path == STDIN or Path(path).is_file():
         yield path
