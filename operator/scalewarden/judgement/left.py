@@ -22,15 +22,16 @@ def wanted(snapshot: Snapshot, before: History) -> tuple[Point, ...]:
 
 def _removed(snapshot: Snapshot, before: History) -> tuple[Removed, ...]:
     """Replicas that left while the ready count fell; those that were replaced are not missed, also where a rollout
-    starts the new one before the old one goes: more than were wanted lately are not missed."""
+    starts the new one before the old one goes: more than were wanted lately, or left since, are not missed."""
     horizon = snapshot.at - snapshot.thresholds["afterFall"]
     here = {replica.pod for replica in snapshot.ready}
     recent = [one for one in before.removed if one.at > horizon and one.replica.pod not in here]
     left = [Removed(replica, snapshot.at) for replica in before.last_ready if replica.pod not in here]
     known = {one.replica.pod for one in recent}
     everyone = [*recent, *(one for one in left if one.replica.pod not in known)]
-    served = len(before.last_ready)
+    served = len(before.last_ready) + len(recent)
     if before.wanted:
-        served = min(served, int(max(point.value for point in wanted(snapshot, before))))
-    missing = served + len(recent) - len(here)
+        most = int(max(point.value for point in wanted(snapshot, before)))
+        served = min(served, max(most, snapshot.replicas_desired + len(recent)))
+    missing = served - len(here)
     return tuple(everyone[-missing:]) if missing > 0 else ()

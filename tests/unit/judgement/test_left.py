@@ -28,3 +28,45 @@ def test_who_left_is_known_in_what_is_shown_and_in_what_is_remembered() -> None:
 
 def test_without_a_history_nobody_left() -> None:
     assert with_those_that_left(snapshot(fleet(2, kv=0.3))).history is None
+
+
+def missed(course: list[tuple[float, str, int]]) -> list[str]:
+    """Who counts as removed at each of (seconds, the pods that serve, the wanted count)."""
+    history, found = History(since=AT - 9000), []
+    for moment, names, desired in course:
+        pods = [replica(name, kv=0.2) for name in names]
+        one = evaluate(later(snapshot(pods, desired=desired, history=history), moment), AT_ONCE)
+        history = one.history
+        found.append("".join(removed.replica.pod for removed in history.removed))
+    return found
+
+
+def test_a_rollout_soon_after_a_removal_replaces_pods_and_removes_none() -> None:
+    course = [
+        (0.0, "abcd", 4),
+        (15.0, "abcd", 3),
+        (30.0, "abc", 3),
+        (90.0, "abcx", 3),
+        (105.0, "bcx", 3),
+        (330.0, "bcx", 3),
+    ]
+    assert missed(course)[:3] == ["", "", "d"]
+    assert [len(names) for names in missed(course)] == [0, 0, 1, 0, 1, 1]
+
+
+def test_who_left_late_counts_for_its_whole_time() -> None:
+    """The count fell two minutes before the pod went: that it was higher is forgotten first."""
+    course = [
+        (0.0, "abcd", 4),
+        (15.0, "abcd", 3),
+        (135.0, "abc", 3),
+        (320.0, "abc", 3),
+        (420.0, "abc", 3),
+        (436.0, "abc", 3),
+    ]
+    assert missed(course) == ["", "", "d", "d", "d", ""]
+
+
+def test_removals_one_after_the_other_add_up() -> None:
+    course = [(0.0, "abcdef", 6), (15.0, "abcd", 4), (30.0, "abc", 3), (45.0, "abc", 3)]
+    assert [len(names) for names in missed(course)] == [0, 2, 3, 3]
