@@ -13,10 +13,12 @@ from scalewarden.cli.check_report import report_of
 from scalewarden.cli.completion import namespaces
 from scalewarden.cli.options import Context, positive
 from scalewarden.cli.output import console
+from scalewarden.cli.prometheus_flags import ALL_OF_RUN, reads_prometheus
 from scalewarden.errors import BadInput
 from scalewarden.model.check_config import CheckConfig
 from scalewarden.model.checked import Checked, Level, Report
 from scalewarden.sources.manifests.config import read_baseline, read_config
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.surfaces.check_fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -55,13 +57,16 @@ Namespace = Annotated[
     str | None, typer.Option("-n", "--namespace", help="Of manifests that name none.", autocompletion=namespaces)
 ]
 Prometheus = Annotated[
-    str | None,
-    typer.Option(help="Read this Prometheus for lowered counts; without --live no cluster is asked.", metavar="URL"),
+    PrometheusOptions | None,
+    typer.Option(
+        help=f"Read this Prometheus for lowered counts; without --live no cluster is asked. {ALL_OF_RUN}", metavar="URL"
+    ),
 ]
 For = Annotated[str, typer.Option("--for", help="How long pods are read without a Prometheus.", metavar="DURATION")]
 Direct = Annotated[bool, typer.Option("--direct", help="Ask pods by their addresses, inside the cluster's network.")]
 
 
+@reads_prometheus()
 def check(
     paths: Paths,
     output: As = CheckFormat.TEXT,
@@ -102,14 +107,18 @@ def check(
 
 
 def _where(
-    cluster: bool, context: str | None, namespace: str | None, prometheus: str | None, span: float, *, direct: bool
+    cluster: bool,
+    context: str | None,
+    namespace: str | None,
+    prometheus: PrometheusOptions | None,
+    span: float,
+    *,
+    direct: bool,
 ) -> "Where":
     """Whom to ask; imported only now, since a check of manifests needs no cluster."""
     from scalewarden.cli.check_live import Where
-    from scalewarden.sources.prometheus_api import PrometheusOptions
 
-    options = PrometheusOptions(prometheus) if prometheus else None
-    return Where(cluster, context, namespace, options, span, direct)
+    return Where(cluster, context, namespace, prometheus, span, direct)
 
 
 def _with(wanted: CheckConfig, mode: str, report: Report) -> Report:

@@ -14,10 +14,11 @@ from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.completion import names
 from scalewarden.cli.options import Context, Namespace, positive
 from scalewarden.cli.output import Format, Output, console
+from scalewarden.cli.prometheus_flags import ALL_OF_RUN, reads_prometheus
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.sources.assemble import assemble
-from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.recording import load
 from scalewarden.surfaces.examination import Examination, examine
 from scalewarden.surfaces.examination_json import document
@@ -37,10 +38,12 @@ Subject = Annotated[
 ]
 For = Annotated[str, typer.Option("--for", help="How long pods are read, twice at least.", metavar="DURATION")]
 Prometheus = Annotated[
-    str | None, typer.Option(help="Read this Prometheus, as the operator does where it has one.", metavar="URL")
+    PrometheusOptions | None,
+    typer.Option(help=f"Read this Prometheus, as the operator does where it has one. {ALL_OF_RUN}", metavar="URL"),
 ]
 
 
+@reads_prometheus()
 def doctor(
     subject: Subject,
     namespace: Namespace = None,
@@ -60,8 +63,7 @@ def doctor(
     span = positive(lasts, "--for")
     cluster = Cluster.connect(context)
     found = cluster.inference_deployment(subject, namespace or cluster.namespace)
-    options = PrometheusOptions(prometheus) if prometheus else None
-    _print(*asyncio.run(_examined(cluster, found, span, options, direct=direct)), output)
+    _print(*asyncio.run(_examined(cluster, found, span, prometheus, direct=direct)), output)
 
 
 async def _examined(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,17 @@ import typer
 from scalewarden.app.operator import run as run_operator
 from scalewarden.app.settings import COMPONENT, LeaseSettings, Settings, own_identity, own_namespace
 from scalewarden.cli.guard import address
-from scalewarden.cli.metrics_flags import method, pairs, paths, prometheus_options, scrape_options
+from scalewarden.cli.prometheus_flags import reads_prometheus
+from scalewarden.cli.scrape_flags import scrape_options
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
 from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.kubeconnection import Connect
-from scalewarden.sources.prometheus_options import EVERYTHING, RECORDED_ONLY
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.tls import Access
 
 
+@reads_prometheus(every=True)
 def run(
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Default: the pod's service account.", show_default=False)
@@ -36,58 +39,8 @@ def run(
         typer.Option(help="What services may ask for in policy.cooperate; repeatable.", show_default="nothing"),
     ] = None,
     prometheus: Annotated[
-        str | None,
+        PrometheusOptions | None,
         typer.Option(envvar="SCALEWARDEN_PROMETHEUS", help="URL to read metrics from.", show_default="scrape the pods"),
-    ] = None,
-    prometheus_token_file: Annotated[
-        Path | None, typer.Option(help="Bearer token for Prometheus.", show_default=False)
-    ] = None,
-    prometheus_user: Annotated[
-        str | None, typer.Option(help="User name for Prometheus, with a password file.", show_default=False)
-    ] = None,
-    prometheus_password_file: Annotated[
-        Path | None, typer.Option(help="Password of that user.", show_default=False)
-    ] = None,
-    prometheus_ca_file: Annotated[
-        Path | None, typer.Option(help="Authorities that Prometheus is trusted by.", show_default=False)
-    ] = None,
-    prometheus_cert_file: Annotated[
-        Path | None, typer.Option(help="Client certificate for Prometheus.", show_default=False)
-    ] = None,
-    prometheus_key_file: Annotated[
-        Path | None, typer.Option(help="Its key, where not in the same file.", show_default=False)
-    ] = None,
-    prometheus_insecure_skip_verify: Annotated[
-        bool, typer.Option("--prometheus-insecure-skip-verify", help="Trust any certificate of Prometheus.")
-    ] = False,
-    prometheus_header: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE sent along, such as a tenant; repeatable.", show_default=False),
-    ] = None,
-    prometheus_header_file: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=PATH of a header that is secret; repeatable.", show_default=False),
-    ] = None,
-    prometheus_param: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE sent along with each query; repeatable.", show_default=False),
-    ] = None,
-    prometheus_match: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="LABEL=VALUE that every series must carry, such as the cluster; repeatable.", show_default=False
-        ),
-    ] = None,
-    prometheus_namespace_label: Annotated[str, typer.Option(help="What a pod's namespace is called.")] = "namespace",
-    prometheus_pod_label: Annotated[str, typer.Option(help="What a pod is called.")] = "pod",
-    prometheus_method: Annotated[str, typer.Option(help="POST, or GET where POST is not taken.")] = "POST",
-    prometheus_recorded: Annotated[
-        bool,
-        typer.Option("--prometheus-recorded", help="Read what the recording rules made, for very large fleets."),
-    ] = False,
-    prometheus_timeout: Annotated[str, typer.Option(help="For one answer of Prometheus.")] = "10s",
-    prometheus_max_query: Annotated[
-        int | None, typer.Option(help="Bytes of one query.", min=1000, show_default="16000, by GET 6000")
     ] = None,
     scrape_token_file: Annotated[
         Path | None, typer.Option(help="Bearer token for pods that are scraped over https.", show_default=False)
@@ -131,15 +84,6 @@ def run(
     _log(verbose=verbose)
     bound = address(listen, "--listen")
     shown = address(page, "--page") if page else None
-    access = Access(
-        ca_file=prometheus_ca_file,
-        cert_file=prometheus_cert_file,
-        key_file=prometheus_key_file,
-        skip_verify=prometheus_insecure_skip_verify,
-        token_file=prometheus_token_file,
-        username=prometheus_user,
-        password_file=prometheus_password_file,
-    )
     between = _seconds(scrape_interval, "--scrape-interval")
     duration = _seconds(lease_duration, "--lease-duration")
     settings = Settings(
@@ -147,21 +91,7 @@ def run(
         namespaces=tuple(namespace or ()),
         max_mode=max_mode,
         cooperate=frozenset(cooperate or ()),
-        prometheus=prometheus_options(
-            prometheus,
-            access,
-            headers=pairs(prometheus_header, "--prometheus-header"),
-            header_files=paths(prometheus_header_file, "--prometheus-header-file"),
-            parameters=pairs(prometheus_param, "--prometheus-param"),
-            matchers=pairs(prometheus_match, "--prometheus-match"),
-            namespace_label=prometheus_namespace_label,
-            pod_label=prometheus_pod_label,
-            method=method(prometheus_method),
-            deadline=_seconds(prometheus_timeout, "--prometheus-timeout"),
-            max_query=prometheus_max_query,
-            wanted=RECORDED_ONLY if prometheus_recorded else EVERYTHING,
-            step=between,
-        ),
+        prometheus=prometheus and replace(prometheus, step=between),
         scrape=scrape_options(
             Access(
                 ca_file=scrape_ca_file,

@@ -14,6 +14,7 @@ from scalewarden.cli.completion import names
 from scalewarden.cli.doctor import For, Prometheus
 from scalewarden.cli.evaluate import judged
 from scalewarden.cli.options import Context, Namespace, positive
+from scalewarden.cli.prometheus_flags import reads_prometheus
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.cli.what_if import looked
 from scalewarden.errors import BadInput
@@ -28,7 +29,7 @@ from scalewarden.signals.engines.table import EngineTable
 from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.manifests.files import ENDINGS, STDIN, collect_whole
 from scalewarden.sources.manifests.serving import Serves
-from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.recording import load
 from scalewarden.sources.workload_manifests import KINDS, Described, described
 from scalewarden.surfaces.suggest import Kind, Nothing, Suggestion
@@ -48,6 +49,7 @@ Keda = Annotated[bool, typer.Option("--keda", help="A KEDA ScaledObject instead 
 Server = Annotated[str | None, typer.Option("--server-address", help="Prometheus as KEDA reaches it.", metavar="URL")]
 
 
+@reads_prometheus()
 def suggest(
     subject: Subject,
     keda: Keda = False,
@@ -142,13 +144,18 @@ def _unsaid(one: Described, *, given: bool) -> Iterator[str]:
 
 
 def _of_cluster(
-    name: str, namespace: str | None, context: str | None, span: float, prometheus: str | None, *, direct: bool
+    name: str,
+    namespace: str | None,
+    context: str | None,
+    span: float,
+    prometheus: PrometheusOptions | None,
+    *,
+    direct: bool,
 ) -> _Service:
     """A live service, read for `span` s, or at once from a Prometheus."""
     cluster = Cluster.connect(context)
     found = cluster.inference_deployment(name, namespace or cluster.namespace)
-    options = PrometheusOptions(prometheus) if prometheus else None
-    snapshot, notes = asyncio.run(_looked(cluster, found, span, options, direct=direct))
+    snapshot, notes = asyncio.run(_looked(cluster, found, span, prometheus, direct=direct))
     return _Service.judged(found, judge(snapshot, found.policy), notes)
 
 

@@ -16,6 +16,7 @@ from scalewarden.cli.doctor import For, Prometheus, Subject
 from scalewarden.cli.evaluate import EXIT_CODES, judged
 from scalewarden.cli.options import Context, Namespace, positive
 from scalewarden.cli.output import Format, Output, console
+from scalewarden.cli.prometheus_flags import reads_prometheus
 from scalewarden.cli.reading import Direct, reading
 from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.judgement.evaluate import evaluate as judge
@@ -25,7 +26,7 @@ from scalewarden.model.intent import Actor, Intent
 from scalewarden.model.policy import Policy
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.sources.assemble import assemble
-from scalewarden.sources.prometheus_api import PrometheusOptions
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.recording import load
 from scalewarden.surfaces.baseline import learned_of
 from scalewarden.surfaces.what_if_json import to_json
@@ -38,6 +39,7 @@ Replicas = Annotated[int, typer.Option("--replicas", min=0, help="The count to g
 Who = Annotated[Actor, typer.Option("--actor", help="Who would ask: an autoscaler is held where a user is warned.")]
 
 
+@reads_prometheus()
 def what_if(
     subject: Subject,
     replicas: Replicas,
@@ -61,8 +63,7 @@ def what_if(
         span = positive(lasts, "--for")
         cluster = Cluster.connect(context)
         found = cluster.inference_deployment(subject, namespace or cluster.namespace)
-        options = PrometheusOptions(prometheus) if prometheus else None
-        snapshot, notes = asyncio.run(_looked(cluster, found, 0.0 if options else span, options, direct=direct))
+        snapshot, notes = asyncio.run(_looked(cluster, found, 0.0 if prometheus else span, prometheus, direct=direct))
         policy = found.policy
         evaluation = judge(replace(snapshot, intent=_intent(snapshot, replicas, actor)), policy)
     _print(evaluation, policy, notes, output)

@@ -1,4 +1,4 @@
-"""From the flags of `scalewarden run` to how metrics are read."""
+"""From the texts of the --prometheus-… flags to how Prometheus is asked."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from scalewarden.errors import BadInput
-from scalewarden.sources.page import PageLimits
 from scalewarden.sources.prometheus_options import PrometheusOptions
-from scalewarden.sources.scrape import ScrapeOptions
 from scalewarden.sources.tls import Access
 
 
@@ -47,9 +45,3 @@ def prometheus_options(url: str | None, access: Access, **chosen: object) -> Pro
     if access != Access():
         raise BadInput("credentials for a Prometheus without its URL", where="--prometheus", hint="give the URL")
     return None
-
-
-def scrape_options(access: Access, server_name: str | None, concurrency: int, deadline: float) -> ScrapeOptions:
-    """As chosen."""
-    limits = replace(PageLimits(), deadline=deadline)
-    return ScrapeOptions(access=access, server_name=server_name, concurrency=concurrency, limits=limits)
