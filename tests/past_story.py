@@ -15,6 +15,19 @@ EVERY = 15.0
 _LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
 
 
+_SAFE = "bcdfghjklmnpqrstvwxz2456789"
+"""Characters of names that Kubernetes makes up."""
+
+
+def _made_up(number: int) -> str:
+    """The five characters at the end of a pod's name, in the order of the numbers."""
+    text = ""
+    for _ in range(5):
+        number, digit = divmod(number, len(_SAFE))
+        text = _SAFE[digit] + text
+    return text
+
+
 @dataclass
 class Story:
     """Deployment `name` in `namespace`, from `began` (unix seconds) on. lines: as Prometheus' text format, with time
@@ -53,7 +66,7 @@ class Story:
         if to < before:
             self.decreases.append((self.at, before, to))
         while len(self.model.replicas) > to:
-            self.model.remove(max(self.model.replicas, key=lambda name: int(name[-5:], 36)))
+            self.model.remove(max(self.model.replicas, key=lambda name: [_SAFE.index(char) for char in name[-5:]]))
         while len(self.model.replicas) < to:
             self._add(warm_up=20.0)
         return self
@@ -64,7 +77,7 @@ class Story:
 
     def _add(self, warm_up: float) -> None:
         self._born += 1
-        self.model.add(f"{self.name}-7d9c5b6f4d-{self._born:05d}", warm_up)
+        self.model.add(f"{self.name}-7d9c5b6f4d-{_made_up(self._born)}", warm_up)
 
     def _scrape(self) -> Iterator[str]:
         stamp = int(self.at * 1000)
@@ -79,6 +92,7 @@ class Story:
             if self.told:
                 ready = f'namespace="{self.namespace}",pod="{name}",condition="true",job="ksm",instance="ksm:8080"'
                 yield f"kube_pod_status_ready{{{ready}}} {int(replica.ready)} {stamp}"
+        yield f'up{{job="nodes",instance="node-1:9100"}} 1 {stamp}'
         if self.told:
             of = f'namespace="{self.namespace}",deployment="{self.name}",job="ksm",instance="ksm:8080"'
             yield f"kube_deployment_spec_replicas{{{of}}} {len(self.model.replicas)} {stamp}"
@@ -96,3 +110,10 @@ def busy_day(began: float, **more: object) -> Story:
     story.run(1500, users=6).scale(3).run(1500)
     story.run(300, users=40).run(240, users=4).scale(2).run(1800)
     return story
+
+
+def quiet_night(began: float) -> Story:
+    """Nobody comes any more, and both replicas go, without anybody to tell the wanted count."""
+    story = Story(FleetSpec("chat", users=10, kv_capacity_tokens=8160, output_tokens=(100, 300), seed=7), 2, began)
+    story.told = False
+    return story.run(1200).run(1200, users=0).scale(0).run(900)

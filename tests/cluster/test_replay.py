@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from scalewarden.surfaces.replay_json_models import ReplayDocument
-from tests.past_story import EVERY, Story, busy_day
+from tests.past_story import EVERY, Story, busy_day, quiet_night
 from tests.prometheus_process import pages, prometheus, scrape_config, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -71,7 +71,7 @@ async def remembering(folder: Path, story: Story, lines: list[str]) -> AsyncIter
         async with prometheus(folder, [job], settings=LATE) as address:
 
             async def there() -> bool:
-                query = f"count(vllm:num_requests_running @ {story.at})"
+                query = f'count(up{{job="nodes"}} @ {story.at})'
                 async with aiohttp.ClientSession() as session:
                     asked = session.get(f"http://{address}/api/v1/query", params={"query": query})
                     async with asked as answer:
@@ -81,7 +81,8 @@ async def remembering(folder: Path, story: Story, lines: list[str]) -> AsyncIter
             yield f"http://{address}"
 
 
-async def replayed(folder: Path, url: str, story: Story, *more: str) -> ReplayDocument:
+async def replayed(folder: Path, url: str, story: Story, *more: str, code: int = 0) -> Any:
+    """The document; what stderr says where it is to fail."""
     (folder / "objects.yaml").write_text(yaml.safe_dump_all(OBJECTS))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "scalewarden.cli.main", "replay",
@@ -90,7 +91,9 @@ async def replayed(folder: Path, url: str, story: Story, *more: str) -> ReplayDo
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == code, err.decode()
+    if code:
+        return err.decode()
     return ReplayDocument.model_validate(json.loads(out))
 
 
@@ -130,3 +133,26 @@ async def test_without_kube_state_metrics_pods_are_counted_and_that_is_said(tmp_
     told = [(one.from_, one.to, one.decision) for one in found.services[0].decisions]
     assert told == [(4, 2, "Deny"), (4, 3, "Allow"), (3, 2, "Deny")]
     assert any("pods that were scraped are counted" in note for note in found.notes)
+
+
+async def test_two_clusters_behind_one_server_are_never_one_service(tmp_path: Path, story: Story) -> None:
+    """The other cluster has the same names at 1 replica more, and nothing else in common."""
+    ours = [line.replace("{", '{cluster="west",', 1) for line in story.lines]
+    theirs = [line.replace('cluster="west"', 'cluster="east"') for line in ours]
+    async with remembering(tmp_path, story, [*ours, *theirs]) as url:
+        said = await replayed(tmp_path, url, story, code=2)
+        assert "cluster is east, west" in said and "--prometheus-match cluster=NAME" in said
+        found = await replayed(tmp_path, url, story, "--step", "150s", "--prometheus-match", "cluster=west")
+    told = [(one.from_, one.to, one.decision) for one in found.services[0].decisions]
+    assert told == [(4, 2, "Deny"), (4, 3, "Allow"), (3, 2, "Deny")]
+
+
+async def test_a_fall_to_zero_is_seen_though_nobody_tells_the_count(tmp_path: Path) -> None:
+    """Prometheus went on writing: the pods are gone, and it was not away."""
+    night = quiet_night((time.time() - 3600) // EVERY * EVERY)
+    async with remembering(tmp_path, night, night.lines) as url:
+        found = await replayed(tmp_path, url, night)
+    (service,) = found.services
+    (one,) = service.decisions
+    assert (one.from_, one.to) == (2, 0) and service.timeline.desired[-1] == 0
+    assert (one.decision, one.reason) == ("Allow", "GenuinelyIdle")

@@ -9,6 +9,7 @@ from scalewarden.judgement.evaluate import Evaluation, evaluate
 from scalewarden.judgement.replaying.fold import Fold
 from scalewarden.model.baseline import Learned
 from scalewarden.model.crd import InferenceDeployment
+from scalewarden.model.policy import Policy
 from scalewarden.model.replayed import Replayed
 from scalewarden.model.signal import Absent
 from scalewarden.model.snapshot import History, Snapshot
@@ -17,8 +18,8 @@ from scalewarden.sources.assemble import Facts, assemble
 from scalewarden.sources.base import PodKey, Series
 from scalewarden.sources.objects import target_of
 from scalewarden.sources.past_fleet import PastFleet
-from scalewarden.sources.past_names import Family
-from scalewarden.sources.prometheus_past import Moment, PastReader, Stretch
+from scalewarden.sources.pod_names import Family
+from scalewarden.sources.prometheus_past import AHEAD, STRETCH, Moment, PastReader, Stretch
 from scalewarden.sources.prometheus_targets import Targets
 from scalewarden.sources.recording import Recording
 from scalewarden.sources.tree import child
@@ -32,8 +33,8 @@ Told = Callable[[float], None]
 NOTHING = Absent("Prometheus has no series of the pod")
 
 
-BEFORE, AFTER = 60.0, 1200.0
-"""Seconds around a change of the replica count in which every `FINEST` is judged: what was said, what came of it."""
+AFTER = 1200.0
+"""Seconds after a change of the replica count in which every `FINEST` is judged: what came of it."""
 FINEST = 15.0
 """Seconds between two evaluations of an operator, by default."""
 USUAL = 5760
@@ -42,11 +43,13 @@ USUAL = 5760
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when (unix seconds), and how many seconds lie between two evaluations."""
+    """From when to when (unix seconds), and how many seconds lie between two evaluations. before: seconds before a
+    change of the replica count in which every `FINEST` is judged."""
 
     start: float
     end: float
     step: float
+    before: float = FINEST
 
     @classmethod
     def of(cls, start: float, end: float, step: float | None = None) -> "Span":
@@ -57,10 +60,10 @@ class Span:
         """The instant after `at`: soon, where the replica count changes about then."""
         if self.step <= FINEST:
             return at + self.step
-        near = [change for change in changes if at + self.step > change - BEFORE and at < change + AFTER]
+        near = [change for change in changes if at + self.step > change - self.before and at < change + AFTER]
         if not near:
             return at + self.step
-        return max(at + FINEST, min(near) - BEFORE)
+        return max(at + FINEST, min(near) - self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,14 @@ class Subject:
 class Judging:
     """One evaluation after the other, each with what those before it left behind."""
 
-    def __init__(self, declared: InferenceDeployment, since: float) -> None:
-        self._declared = declared
+    def __init__(self, policy: Policy, since: float) -> None:
+        self._policy = policy
         self._history = History(since=since)
         self._learned: Learned | None = None
 
     def judge(self, snapshot_of: SnapshotOf) -> Evaluation:
         """The evaluation of the next instant."""
-        found = evaluate(snapshot_of(self._history, self._learned), self._declared.policy)
+        found = evaluate(snapshot_of(self._history, self._learned), self._policy)
         self._history, self._learned = found.history, found.learned
         return found
 
@@ -94,7 +97,7 @@ def of_recording(recording: Recording, span: Span, told: Told) -> Replayed | Non
     policy = recording.declared.policy
     began = recording.instants[0] if recording.instants else recording.at
     enough = recording.at - began >= policy.stabilization
-    judging = Judging(recording.declared, began if enough else began - policy.stabilization)
+    judging = Judging(policy, began if enough else began - policy.stabilization)
     fold, last = Fold(policy, span.start, span.step), None
     for at in _instants(began + Thresholds()["shortSpan"], recording.at, span.step):
         last = judging.judge(_recorded(recording, at))
@@ -110,29 +113,54 @@ def _recorded(recording: Recording, at: float) -> SnapshotOf:
     return lambda history, learned: recording.snapshot(at, history, None, learned)
 
 
-def of_prometheus(subject: Subject, reader: PastReader, span: Span, told: Told) -> tuple[Replayed | None, PastFleet]:
-    """The service's past from `span.start` to `span.end`, and what was known of its pods. Raises SourceError.
+class PrometheusReplay:
+    """One service's past, as a Prometheus has it.
 
-    Reading begins a window earlier and judging a stabilization earlier, so that the first instant has a past.
+    name: `namespace/name`. came_to: the last instant that was judged (unix seconds), None before any. The
+    glass that is broken now was not broken then, as far as anybody knows: that is left out.
     """
-    declared = subject.declared
-    judged_from = span.start - declared.policy.stabilization
-    began = judged_from - Bounds().span
-    past, judging = _Past(subject, began), Judging(declared, judged_from)
-    fold, at = Fold(declared.policy, span.start, span.step), judged_from
-    target = target_of(declared.spec.target_ref.model_dump(by_alias=True), subject.facts.resource)
-    family, last = Family.of(declared.namespace, target), None
-    for stretch in reader.stretches(family, target, began, span.end):
-        past.take(stretch)
-        if last is not None:  # a change that only this stretch tells of may ask for an earlier look
-            at = span.next(last, past.fleet.changes())
-        while at <= min(stretch.end, span.end):
-            found = judging.judge(past.snapshot(at))
-            if at >= span.start:
-                fold.add(found)
+
+    def __init__(self, subject: Subject, span: Span) -> None:
+        declared = subject.declared
+        policy = replace(declared.policy, break_glass_until=None)
+        self._span = replace(span, before=min(policy.stabilization, STRETCH) + FINEST)
+        self._from = span.start - policy.stabilization
+        self._began = self._from - Bounds().span
+        self._target = target_of(declared.spec.target_ref.model_dump(by_alias=True), subject.facts.resource)
+        self._family = Family.of(declared.namespace, self._target)
+        self.name = declared.key
+        self._past = _Past(subject, self._began, self._span.before + AFTER + AHEAD)
+        self._judging, self._fold = Judging(policy, self._from), Fold(policy, span.start, span.step)
+        self.came_to: float | None = None
+
+    @property
+    def fleet(self) -> PastFleet:
+        """What is known of its pods."""
+        return self._past.fleet
+
+    def run(self, reader: PastReader, told: Told) -> None:
+        """Judge all of it. Raises SourceError; what was judged until then stands.
+
+        Reading begins a window earlier and judging a stabilization earlier, so that the first instant has a past.
+        Judging stays a little behind reading: a change that is to come asks for a closer look before it.
+        """
+        end = self._span.end
+        for stretch in reader.stretches(self._family, self._target, self._began, end):
+            self._past.take(stretch)
+            self._judge(end if stretch.end >= end else stretch.end - self._span.before, told)
+
+    def result(self) -> Replayed | None:
+        """What was found so far; None where nothing was judged."""
+        return self._fold.result()
+
+    def _judge(self, until: float, told: Told) -> None:
+        changes = self.fleet.changes()
+        at = self._from if self.came_to is None else self._span.next(self.came_to, changes)
+        while at <= until:
+            found = self._judging.judge(self._past.snapshot(at))
+            (self._fold.add if at >= self._span.start else self._fold.before)(found)
             told(at)
-            last, at = at, span.next(at, past.fleet.changes())
-    return fold.result(), past.fleet
+            self.came_to, at = at, self._span.next(at, changes)
 
 
 def _instants(start: float, end: float, step: float) -> Iterator[float]:
@@ -147,16 +175,16 @@ def _instants(start: float, end: float, step: float) -> Iterator[float]:
 class _Past:
     """The windows of pages and the pods as they were, moved on through the stretches."""
 
-    def __init__(self, subject: Subject, began: float) -> None:
+    def __init__(self, subject: Subject, began: float, kept: float) -> None:
         self._subject = subject
         self._targets = Targets(Bounds())
         self._coming: deque[Moment] = deque()
-        self.fleet = PastFleet(subject.declared.namespace, began)
+        self.fleet = PastFleet(subject.declared.namespace, began, kept)
 
     def take(self, stretch: Stretch) -> None:
         """The next stretch. What the one before had beyond its own end comes again with this one."""
-        self._reach(stretch.start)
-        self._coming = deque(moment for moment in stretch.moments if moment.at > stretch.start)
+        waiting = (moment for moment in self._coming if moment.at <= stretch.start)
+        self._coming = deque((*waiting, *(moment for moment in stretch.moments if moment.at > stretch.start)))
         self.fleet.take(stretch)
 
     def snapshot(self, at: float) -> SnapshotOf:

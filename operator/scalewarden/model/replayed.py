@@ -28,9 +28,10 @@ class Decided:
 
     predicted is KV usage (fraction) of the fullest replica that stays, measured what it then came to, at most.
     outcome: of one that would have passed Fine or Regretted, of one that would not Needed (it hurt) or Needless.
-    held_until: when the load had fitted the fewer replicas for a whole stabilization, or nobody wanted fewer any
-    more; None while neither has come. seconds_held: from the decrease until then, or until the end; 0 where it would
-    have passed. against: the misinterpretations of the findings that spoke against it.
+    expires_at: when the answer would have lapsed, had nothing renewed it; None of one that passes.
+    held_until: when the load had fitted the fewer replicas for a whole stabilization, as many were wanted again, or
+    it had lapsed; None while none has come. seconds_held: from the decrease until then, or until the end; 0 where it
+    would have passed. against: the misinterpretations of the findings that spoke against it.
     """
 
     at: float
@@ -50,6 +51,7 @@ class Decided:
     held_until: float | None = None
     seconds_held: float = 0.0
     against: tuple[Misinterpretation, ...] = ()
+    expires_at: float | None = None
 
     @property
     def refused(self) -> bool:

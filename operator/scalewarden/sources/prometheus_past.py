@@ -1,20 +1,24 @@
 """Raw samples of one service's past out of Prometheus, a stretch of time after the other.
 
-Per stretch two queries for the pages of its pods and of GPU exporters, and one or two for what kube-state-metrics
-says: the replica count that was wanted, and which pods were ready. Where an answer is too large the stretch is halved.
+Per stretch two queries for the pages of its pods and of GPU exporters, and one to three for what kube-state-metrics
+says: the replica count that was wanted, and which pods were ready. Without a count one more, where pods are silent,
+tells pods that are gone from a Prometheus that was away. Where an answer is too large the stretch is halved.
 Blocking: call it from a thread, or from a command.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 from scalewarden.errors import SourceError
 from scalewarden.model.signal import Point
 from scalewarden.model.workload import Target
-from scalewarden.sources.past_names import Family
-from scalewarden.sources.prometheus_api import PrometheusApi, Told
-from scalewarden.sources.prometheus_errors import TooMuch, malformed, partial
+from scalewarden.sources.base import PodKey
+from scalewarden.sources.past_told import Course, counts, one_place, sort_told, together
+from scalewarden.sources.pod_names import Family
+from scalewarden.sources.prometheus_api import PrometheusApi, Take, Told
+from scalewarden.sources.prometheus_errors import TooMuch, partial
 from scalewarden.sources.prometheus_options import PrometheusOptions, Wanted
 from scalewarden.sources.prometheus_query import UP, Labels, Page, Sorter, any_of, fixed_labels, quoted
 from scalewarden.sources.prometheus_query import Target as Scraped
@@ -25,8 +29,7 @@ SHORTEST = 60.0
 AHEAD = 120.0
 """Seconds beyond a stretch that are read with it: whether a pod has gone or was not scraped once shows later."""
 
-MOST_REPLICAS = 1e6
-"""Beyond it a count is none: no cluster has so many pods."""
+MINUTE = 60.0
 
 _DESIRED = {
     "Deployment": ("kube_deployment_spec_replicas", "deployment"),
@@ -49,7 +52,8 @@ class Stretch:
     """What Prometheus has between two instants (unix seconds), with what lies `AHEAD`.
 
     moments: oldest first. desired: replica counts that were wanted; ready: by pod, 1 or 0; both empty where
-    kube-state-metrics does not tell them.
+    kube-state-metrics does not tell them. wrote: where pods are silent for minutes and no count is told, the ends of
+    the minutes in which the server wrote anything; None where nobody asked.
     """
 
     start: float
@@ -57,6 +61,7 @@ class Stretch:
     moments: Sequence[Moment] = ()
     desired: Sequence[Point] = ()
     ready: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    wrote: Sequence[float] | None = None
 
 
 class PastReader:
@@ -108,52 +113,53 @@ class PastReader:
             self._ask(f"{{__name__=~{names},{text}}}[{seconds}s]", end + AHEAD, sorter.take)
         moments = [Moment(page.scrape.at, found, page) for found, pages in sorter.pages().items() for page in pages]
         moments.sort(key=lambda one: (one.at, one.target))
+        one_place({moment.target.place for moment in moments if not moment.target.exporter}, self.where)
         desired = self._desired(family.namespace, target, seconds, end + AHEAD)
-        return Stretch(start, end, moments, desired, self._ready(family, seconds, end + AHEAD))
+        ready = self._ready(family, seconds, end + AHEAD)
+        wrote = None if desired else self._wrote(moments, start, end + AHEAD)
+        return Stretch(start, end, moments, desired, ready, wrote)
 
     def _desired(self, namespace: str, target: Target, seconds: int, at: float) -> list[Point]:
         if target.kind not in _DESIRED:
             return []
         name, label = _DESIRED[target.kind]
-        found: dict[float, float] = {}
         one = f"{label}={quoted(target.name)}{fixed_labels(self._options.matchers)}"
-        for series in self._series(f"{name}{{{one}}}[{seconds}s]", at):
-            metric = series["metric"]
-            if metric.get("exported_namespace", metric.get("namespace")) == namespace:
-                found.update(_points(series))
-        return [Point(when, found[when]) for when in sorted(found)]
+        own = PodKey(namespace, target.name)
+        return self._told(f"{name}{{{one}}}[{seconds}s]", at, label, own.__eq__).get(own, [])
 
     def _ready(self, family: Family, seconds: int, at: float) -> dict[str, list[Point]]:
         """kube-state-metrics writes the pod as its own label; a scrape without honor_labels renames it."""
-        found: dict[str, dict[float, float]] = {}
         for own in (self._own_pod, not self._own_pod):
             pod, fixed = "pod" if own else "exported_pod", fixed_labels(self._options.matchers)
             one = f'condition="true",{pod}=~{quoted(family.regex)}{fixed}'
-            for series in self._series(f"{_READY}{{{one}}}[{seconds}s]", at):
-                metric = series["metric"]
-                if metric.get("exported_namespace", metric.get("namespace")) == family.namespace:
-                    found.setdefault(str(metric[pod]), {}).update(_points(series))
+            found = self._told(f"{_READY}{{{one}}}[{seconds}s]", at, pod, family.__contains__)
             if found:
                 self._own_pod = own
-                break
-        return {pod: [Point(when, points[when]) for when in sorted(points)] for pod, points in found.items()}
+                return {key.pod: points for key, points in found.items()}
+        return {}
 
-    def _series(self, selector: str, at: float) -> list[Any]:
-        found: list[Any] = []
-        self._ask(selector, at, found.extend)
-        return found
+    def _told(self, selector: str, at: float, label: str, ours: Callable[[PodKey], bool]) -> dict[PodKey, list[Point]]:
+        """What kube-state-metrics says of objects that are ours, by namespace and the name in `label`."""
+        found: dict[PodKey, list[Course]] = {}
+        self._ask(selector, at, lambda result: sort_told(result, label, ours, found))
+        one_place({course.place for courses in found.values() for course in courses}, self.where)
+        return {key: together(courses) for key, courses in found.items()}
 
-    def _ask(self, selector: str, at: float, take: Any) -> Told:
-        told = self._api.samples(selector, at, take)
+    def _wrote(self, moments: Sequence[Moment], start: float, end: float) -> tuple[float, ...] | None:
+        """Where pods are silent for minutes: when the server wrote anything at all, a minute exactly; else None."""
+        instants = [start, *(moment.at for moment in moments), end]
+        if all(after - before <= AHEAD for before, after in pairwise(instants)):
+            return None
+        fixed = fixed_labels(self._options.matchers).removeprefix(",")
+        expression = f"count(count_over_time({UP}{{{fixed}}}[{MINUTE:g}s]))"
+        found: list[float] = []
+        take: Take = lambda result: found.extend(point.at for one in result for point in counts(one))  # noqa: E731
+        self._whole(self._api.evaluated(expression, start, end, MINUTE, take))
+        return tuple(found)
+
+    def _ask(self, selector: str, at: float, take: Take) -> None:
+        self._whole(self._api.samples(selector, at, take))
+
+    def _whole(self, told: Told) -> None:
         if told.partial:
             raise partial(told.partial, self.where)
-        return told
-
-
-def _points(series: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """What is a count: neither NaN, as some servers write the end of a series, nor beyond measure."""
-    try:
-        points = [(float(at), float(value)) for at, value in series.get("values", ())]
-    except (LookupError, TypeError, ValueError, AttributeError):
-        raise malformed("Prometheus") from None
-    return [(at, value) for at, value in points if 0.0 <= value < MOST_REPLICAS]

@@ -4,17 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scalewarden.errors import SourceError, SourceUnavailable
+from scalewarden.sources.pod_names import pattern
 from scalewarden.sources.prometheus_asking import Asking
 from scalewarden.sources.prometheus_options import PrometheusOptions
-from scalewarden.sources.prometheus_query import UP, fixed_labels, literal, quoted
-
-_RANDOM = "[2-9b-z]"
-"""Characters of the names that controllers make up."""
-_NAMES = {
-    "StatefulSet": "-[0-9]+",
-    "LeaderWorkerSet": "-[0-9]+",  # the leader of each group, which is the replica
-}
-_OF_REPLICA_SETS = f"-{_RANDOM}+-{_RANDOM}{{5}}"
+from scalewarden.sources.prometheus_query import UP, fixed_labels, quoted
 
 
 async def running(
@@ -27,7 +20,7 @@ async def running(
     """
     kind, namespace, name = workload
     found: list[Mapping[str, Any]] = []
-    text = _query(options, namespace, literal(name) + _NAMES.get(kind, _OF_REPLICA_SETS))
+    text = _query(options, namespace, pattern(kind, name) or pattern("Deployment", name) or "")
     told = await asking.run(lambda: asking.api.evaluated(text, now, now, options.step, found.extend), until)
     if isinstance(told, SourceError):
         raise told

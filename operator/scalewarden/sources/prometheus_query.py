@@ -26,7 +26,8 @@ from scalewarden.sources.prometheus_options import EVERYTHING, PrometheusOptions
 UP = "up"
 _EXPORTED = "exported_"
 _COPIES = ("job", "prometheus", "prometheus_replica", "replica")
-_PLACES = ("cluster", "location", "project_id")
+PLACES = ("cluster", "location", "project_id")
+"""Labels that tell clusters apart, where one server keeps several."""
 RECORDED_COPY = ("recorded",)
 """Marks what recording rules made of a pod's series: it was scraped nowhere."""
 _META = frozenset("\\.+*?()|[]{}^$")
@@ -174,7 +175,7 @@ class Sorter:
         if about not in self._pods:
             return None
         instance = metric.get("instance", "")
-        copy, place = (tuple(metric.get(label, "") for label in names) for names in (_COPIES, _PLACES))
+        copy, place = (tuple(metric.get(label, "") for label in names) for names in (_COPIES, PLACES))
         if name in RECORDED:
             return Target(about, "", RECORDED_COPY, exporter=False, place=place)
         if name in self._wanted.engine or name == UP:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scalewarden.cli import replay as replaying
+from scalewarden.app.replaying import PrometheusReplay
+from scalewarden.cli import replay_work
+from scalewarden.cli.replay_span import of_history
 from scalewarden.errors import PartialResponse
 from scalewarden.surfaces.replay_json_models import ReplayDocument
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import write
-from tests.unit.replay.test_reader import Server
+from tests.unit.replay.test_reader import NOW, RUNNING, Server, series
 from tests.unit.sources.loopback import http_server
 
 RECORDINGS = Path(__file__).parents[3] / "examples" / "recordings"
@@ -66,7 +69,7 @@ def test_what_lies_outside_is_said(scalewarden: Command) -> None:
 
 
 def test_an_interrupted_replay_shows_what_was_done(scalewarden: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = replaying.of_recording, []
+    real, seen = replay_work.of_recording, []
 
     def second_is_interrupted(*arguments: Any) -> Any:
         seen.append(1)
@@ -74,7 +77,7 @@ def test_an_interrupted_replay_shows_what_was_done(scalewarden: Command, monkeyp
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(replaying, "of_recording", second_is_interrupted)
+    monkeypatch.setattr(replay_work, "of_recording", second_is_interrupted)
     ran = scalewarden("replay", RECORDINGS)
     assert ran.code == 130 and "Ended before its time" in ran.out and "burst-drain" in ran.out
 
@@ -92,6 +95,11 @@ def test_an_interrupted_replay_shows_what_was_done(scalewarden: Command, monkeyp
         ([Path(__file__).parent], "no recording.yaml is in it"),
         (["--prometheus", "gopher://x", "--objects", "OBJECTS"], "not an http or https URL"),
         (["--prometheus", "http://localhost:9", "--objects", "OBJECTS", "--service", "other"], "there is no "),
+        (["--prometheus", "http://localhost:9", "--from", "2000-01-01T00:00:00Z"], "days are asked for"),
+        (["--prometheus", "http://localhost:9", "--to", "2999-01-01T00:00:00Z"], "end in the future"),
+        (["--prometheus", "http://localhost:9", "--from", "1h", "--to", "2h"], "end before it begins"),
+        (["--prometheus", "http://localhost:9", "--prometheus-match", "cluster"], "not NAME=VALUE"),
+        ([UNSAFE, "--prometheus-token-file", "/nowhere"], "without its URL"),
         (["--prometheus", "http://localhost:9", "--objects", "EMPTY"], "no workload for LLM inference is in it"),
         (["--prometheus", "http://localhost:9", "--objects", "BROKEN"], "objects.yaml"),
         ([UNSAFE, "-O", "/nowhere/at/all.html", "-o", "html"], "cannot be written"),
@@ -122,7 +130,19 @@ def test_a_server_that_is_not_there_is_named(scalewarden: Command, tmp_path: Pat
 
 @pytest.mark.parametrize(("text", "before"), [("90m", 5400.0), ("7d", 604_800.0), ("24h", 86_400.0)])
 def test_so_long_ago(text: str, before: float) -> None:
-    assert replaying._instant(text, 1e9) == 1e9 - before
+    span = of_history(text, None, None, 1e9)
+    assert (span.start, span.end) == (1e9 - before, 1e9 - 120.0)
+
+
+def test_a_day_before_the_end_is_the_beginning() -> None:
+    span = of_history(None, "7d", None, 1e9)
+    assert (span.start, span.end, span.step) == (1e9 - 8 * 86_400, 1e9 - 7 * 86_400, 15.0)
+
+
+def test_a_recording_of_one_instant_is_replayed(scalewarden: Command, tmp_path: Path) -> None:
+    folder = write(tmp_path, span=0)
+    ran = scalewarden("replay", folder)
+    assert ran.code == 0 and "(1 evaluations)" in ran.out
 
 
 def test_a_short_recording_counts_its_beginning_as_safe(scalewarden: Command, tmp_path: Path) -> None:
@@ -133,24 +153,70 @@ def test_a_short_recording_counts_its_beginning_as_safe(scalewarden: Command, tm
     assert os.fspath(folder) not in json.dumps(found)
 
 
+PODS = {name: f"{name}-7d9c5b6f4d-x2k9p" for name in ("chat", "other")}
+
+
+def of_two(now: float, samples: int) -> Server:
+    """Pods of both services, scraped for the last minutes; kube-state-metrics knows a third service, `dark`."""
+    instants = {at - NOW: 1.0 for at in range(int(now) - 15 * samples, int(now), 15)}
+    kv = [series("vllm:kv_cache_usage_perc", instants, pod=pod, instance=pod) for pod in PODS.values()]
+    ready = series("kube_pod_status_ready", instants, pod="dark-7d9c5b6f4d-x2k9p")
+    return Server({RUNNING: [series(RUNNING, instants, pod=pod, instance=pod) for pod in PODS.values()],
+                   "vllm:kv_cache_usage_perc": kv, "kube_pod_status_ready": [ready]}, secretive=True)  # fmt: skip
+
+
+async def replay_of(scalewarden: Command, folder: Path, server: Server, *names: str, code: int = 0) -> Any:
+    (folder / "objects.yaml").write_text("---\n".join(SERVICE.replace("name: chat", f"name: {one}") for one in names))
+    async with http_server(server) as port:
+        ran = await asyncio.to_thread(
+            scalewarden, "replay", "--prometheus", f"http://127.0.0.1:{port}", "--objects", folder / "objects.yaml",
+            "--from", "10m", "-o", "json",
+        )  # fmt: skip
+    assert ran.code == code, ran.err
+    return json.loads(ran.out)
+
+
 async def test_a_service_that_cannot_be_read_is_left_out_and_said(
     scalewarden: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second one's answer is partial; the first is shown all the same."""
-    real = replaying.of_prometheus
+    real = PrometheusReplay.run
 
-    def second_fails(subject: Any, *more: Any) -> Any:
-        if subject.declared.name == "other":
+    def second_fails(self: PrometheusReplay, *more: Any) -> None:
+        if self.name == "serving/other":
             raise PartialResponse("Prometheus says that its answer is partial", where="http://prometheus")
-        return real(subject, *more)
+        real(self, *more)
 
-    monkeypatch.setattr(replaying, "of_prometheus", second_fails)
-    (tmp_path / "objects.yaml").write_text(f"{SERVICE}---\n{SERVICE.replace('name: chat', 'name: other')}")
-    async with http_server(Server({})) as port:
-        ran = await asyncio.to_thread(
-            scalewarden, "replay", "--prometheus", f"http://127.0.0.1:{port}", "--objects", tmp_path / "objects.yaml",
-            "--from", "10m", "-o", "json",
-        )  # fmt: skip
-    notes = json.loads(ran.out)["notes"]
-    assert ran.code == 0 and any(note.startswith("serving/other is left out: ") for note in notes)
-    assert "serving/chat: Prometheus has no samples of its pods from that time." in notes
+    monkeypatch.setattr(PrometheusReplay, "run", second_fails)
+    found = await replay_of(scalewarden, tmp_path, of_two(time.time(), 60), "chat", "other")
+    assert [one["inferenceDeployment"] for one in found["services"]] == ["serving/chat"]
+    assert any(note.startswith("serving/other is left out: ") for note in found["notes"])
+
+
+async def test_an_engine_that_nobody_scraped_is_left_out_though_its_pods_are_known(
+    scalewarden: Command, tmp_path: Path
+) -> None:
+    found = await replay_of(scalewarden, tmp_path, of_two(time.time(), 60), "chat", "dark")
+    assert [one["inferenceDeployment"] for one in found["services"]] == ["serving/chat"]
+    assert "serving/dark is left out: Prometheus has no samples of its engines from that time." in found["notes"]
+
+
+async def test_ctrl_c_shows_what_was_judged_of_the_service_under_way(
+    scalewarden: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = PrometheusReplay.run
+
+    def pressed(self: PrometheusReplay, reader: Any, told: Any) -> None:
+        def half(at: float) -> None:
+            told(at)
+            if at > time.time() - 400:
+                raise KeyboardInterrupt
+
+        real(self, reader, half)
+
+    monkeypatch.setattr(PrometheusReplay, "run", pressed)
+    found = await replay_of(scalewarden, tmp_path, of_two(time.time(), 60), "chat", "other", code=130)
+    (service,) = found["services"]
+    assert service["inferenceDeployment"] == "serving/chat" and 5 < service["totals"]["evaluations"] < 25
+    assert any(note.startswith("serving/chat is replayed only until 20") for note in found["notes"])
+    assert any(note.startswith("Ended before its time") for note in found["notes"])

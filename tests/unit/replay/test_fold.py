@@ -116,6 +116,62 @@ def test_of_a_service_that_went_to_zero_nothing_is_learned_for_ever() -> None:
     assert (one.to, one.outcome) == (0, Outcome.UNKNOWN)
 
 
+def test_a_hold_of_zero_lapses_where_nobody_is_left_to_renew_it() -> None:
+    one = Replay().run(60, fleet(1, kv=0.3)).run(7200, (), desired=0).only
+    assert one.refused and one.held_until == one.expires_at and one.held_until is not None
+    assert one.seconds_held == one.held_until - one.at < 3700
+
+
+def blind(count: int) -> tuple[Replica, ...]:
+    absent = Absent("it did not answer")
+    return tuple(replica(f"llama-70b-{n}", kv=absent, running=absent, waiting=absent) for n in range(count))
+
+
+def test_missing_signals_hold_for_so_long_and_no_longer() -> None:
+    replay = Replay()
+    replay.service.policy = Policy(stabilization=0.0, max_hold=1800.0)
+    replay.fold = Fold(replay.service.policy, AT, 15.0)
+    one = replay.run(60, fleet(4, kv=0.3)).run(60, blind(4)).run(7200, blind(3), desired=3).only
+    assert one.reason is Reason.SIGNALS_MISSING
+    assert one.held_until == AT + 60 + 1800  # from when they went missing, not from the decrease
+
+
+def test_what_is_not_seen_does_not_fit() -> None:
+    replay = Replay().run(60, fleet(4, kv=0.5)).run(120, fleet(2, kv=0.95), desired=2).run(3600, blind(2), desired=2)
+    assert replay.only.held_until is None  # six hours are not over
+
+
+def test_a_declared_minimum_is_none_that_is_fitted_below() -> None:
+    replay = Replay()
+    replay.service.policy = Policy(stabilization=0.0, min_replicas=4)
+    replay.fold = Fold(replay.service.policy, AT, 15.0)
+    one = replay.run(60, fleet(4, kv=0.2)).run(7200, fleet(3, kv=0.2), desired=3).only
+    assert (one.reason, one.held_until) == (Reason.BELOW_MINIMUM, None)
+
+
+def test_a_decrease_at_the_first_instant_is_judged_by_the_one_before() -> None:
+    replay = Replay()
+    replay.fold.before(replay.service.look(-15, fleet(4, kv=0.5)))
+    assert replay.fold.result() is None
+    one = replay.run(60, fleet(2, kv=0.95), desired=2).only
+    assert (one.at, one.from_, one.to, one.decision) == (AT, 4, 2, Decision.DENY)
+
+
+def test_coarse_steps_do_not_count_a_misreading_anew_each_time() -> None:
+    replay = Replay()
+    replay.fold = Fold(replay.service.policy, AT, 465.0)
+    for n in range(20):
+        replay.fold.add(replay.service.look(465.0 * n, fleet(2, kv=0.9)))
+    assert [one.rule for one in replay.result.misreadings].count("KVC201") == 1
+
+
+@pytest.mark.parametrize("to", [4, 6])
+def test_a_recorded_intent_that_is_no_decrease_is_none(to: int) -> None:
+    replay = Replay().run(60, fleet(4, kv=0.5))
+    replay.fold.asked(replay.service.look(replay.now, fleet(4, kv=0.5)), Intent(4, to, Actor.USER))
+    assert replay.result.decided == ()
+
+
 def test_an_intent_that_was_recorded_is_judged_too() -> None:
     replay = Replay().run(60, fleet(4, kv=0.5))
     replay.fold.asked(replay.service.look(replay.now, fleet(4, kv=0.5)), Intent(4, 1, Actor.USER))
@@ -163,13 +219,23 @@ def test_regimes_follow_each_other_without_a_gap() -> None:
     assert all(one.to == other.from_ for one, other in zip(found.regimes, found.regimes[1:], strict=False))
 
 
+def test_a_regime_is_not_stretched_over_those_that_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first() -> float:
+        found = Replay().run(300, fleet(2, kv=0.97)).run(1800, fleet(2, kv=0.2)).result
+        return found.regimes[0].to
+
+    every = first()
+    monkeypatch.setattr(folding, "MOST", 1)
+    assert first() == every < AT + 2000
+
+
 def test_nothing_known_is_a_gap_and_no_zero() -> None:
-    blind = (replica(kv=Absent("it did not answer"), running=Absent("it did not answer"), waiting=Absent("no")),)
-    found = Replay().run(60, fleet(1, kv=0.5)).run(60, blind).run(60, (), desired=1).run(60, (), desired=0).result
+    dark = (replica(kv=Absent("it did not answer"), running=Absent("it did not answer"), waiting=Absent("no")),)
+    found = Replay().run(60, fleet(1, kv=0.5)).run(60, dark).run(60, (), desired=1).run(60, (), desired=0).result
     whys = [(one.what, one.from_ - AT) for one in found.gaps]
     assert whys == [("it did not answer", 60.0), ("no replica was ready", 120.0)]
-    dark = [one for one in found.timeline if AT + 60 <= one.at < AT + 120]
-    assert {(one.kv_high, one.kv_mean, one.waiting, one.running, one.tokens_per_second) for one in dark} == {
+    then = [one for one in found.timeline if AT + 60 <= one.at < AT + 120]
+    assert {(one.kv_high, one.kv_mean, one.waiting, one.running, one.tokens_per_second) for one in then} == {
         (None,) * 5
     }
 

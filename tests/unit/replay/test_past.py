@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import Any
 
 import pytest
 
-from scalewarden.app.replaying import Span, Subject, of_prometheus
+from scalewarden.app.replaying import AFTER, FINEST, PrometheusReplay, Span, Subject
+from scalewarden.errors import SourceUnavailable
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.signal import Point
+from scalewarden.model.verdict import Reason
 from scalewarden.model.workload import Target
 from scalewarden.signals.sample import Sample, Scrape
 from scalewarden.sources.assemble import Facts
 from scalewarden.sources.base import PodKey
+from scalewarden.sources.past_counted import ROLLOUT, Counted
 from scalewarden.sources.past_fleet import PastFleet
-from scalewarden.sources.past_names import Family
+from scalewarden.sources.pod_names import Family
 from scalewarden.sources.prometheus_past import AHEAD, STRETCH, Moment, Stretch
 from scalewarden.sources.prometheus_query import Page
 from scalewarden.sources.prometheus_query import Target as Scraped
@@ -29,6 +33,9 @@ NOW = 1_766_370_000.0
         ("Deployment", "chat-7d9c5b6f4d-x2k9p", True),
         ("Deployment", "chat-7d9c5b6f4d-x2k9", False),
         ("Deployment", "chat-router-7d9c5b6f4d-x2k9p", False),
+        ("Deployment", "chat-warmup-x2k9p", False),  # of a Job
+        ("Deployment", "chat-28391235-x2k9p", False),  # of a CronJob's
+        ("Deployment", "chat-7d9c5b6f4d-a1b2c", False),
         ("Deployment", "xchat-7d9c5b6f4d-x2k9p", False),
         ("Rollout", "chat-7d9c5b6f4d-x2k9p", True),
         ("ReplicaSet", "chat-x2k9p", True),
@@ -45,15 +52,28 @@ def test_a_controller_gives_its_pods_names(kind: str, pod: str, mine: bool) -> N
     assert PodKey("elsewhere", pod) not in family
 
 
+@pytest.mark.parametrize("length", [1, 44, 46, 47, 50, 56, 57, 58, 63])
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet"])
+def test_long_names_are_cut_as_kubernetes_cuts_them(kind: str, length: int) -> None:
+    """58 characters and five that are made up; the hash of a pod template has up to ten."""
+    name = ("llama-70b-" * 7)[: length - 1] + "x"
+    base = f"{name}-7d9c5b6f4d-" if kind == "Deployment" else f"{name}-"
+    family = Family.of("serving", Target("apps/v1", kind, name, "x"))
+    assert PodKey("serving", f"{base[:58]}x2k9p") in family
+    assert PodKey("serving", f"{base[:58]}x2k9pq") not in family
+    assert PodKey("serving", f"y{base[:57]}x2k9p") not in family
+
+
 def test_a_dot_in_a_name_is_a_dot() -> None:
     family = Family.of("serving", Target("apps/v1", "StatefulSet", "llama-3.1", "statefulsets"))
     assert PodKey("serving", "llama-3.1-0") in family and PodKey("serving", "llama-3x1-0") not in family
     assert "a name" not in family
 
 
-def moment(at: float, pod: str, up: float | None = 1.0) -> Moment:
-    target = Scraped(PodKey("serving", pod), f"{pod}:8000", ("pods", "", "", ""), exporter=False)
-    return Moment(NOW + at, target, Page(Scrape(NOW + at, (Sample("vllm:num_requests_running", {}, 1.0),)), up))
+def moment(at: float, pod: str, up: float | None = 1.0, port: int = 8000, *, tells: bool = True) -> Moment:
+    target = Scraped(PodKey("serving", pod), f"{pod}:{port}", ("pods", "", "", ""), exporter=False)
+    samples = (Sample("vllm:num_requests_running", {}, 1.0),) if tells else ()
+    return Moment(NOW + at, target, Page(Scrape(NOW + at, samples), up))
 
 
 def played(
@@ -111,9 +131,86 @@ def test_the_wanted_count_is_told_or_counted() -> None:
     assert not counted.told_counts and counted.changes() == [NOW, NOW + 150, NOW + 300]
 
 
-def test_a_count_that_is_no_longer_told_stands() -> None:
-    fleet = played({"a": every(0, 900)}, [Point(NOW + at, 3.0) for at in every(0, 60)], end=900)
-    assert fleet.desired(NOW + 30) == 3 and fleet.desired(NOW + 800) == 3
+def test_a_count_that_is_no_longer_told_stands_for_an_hour() -> None:
+    fleet = played({"a": every(0, 5400)}, [Point(NOW + at, 3.0) for at in every(0, 60)], end=5400)
+    assert [fleet.desired(NOW + at) for at in (30, 800, 3660, 3661)] == [3, 3, 3, 1]
+
+
+def test_all_that_are_gone_while_the_server_wrote_of_others_are_gone() -> None:
+    """Without a wanted count nothing else tells it from a Prometheus that was away."""
+    instants = {"a": every(0, 90), "b": every(0, 90)}
+    moments = sorted(moment(at, pod) for pod, several in instants.items() for at in several)
+    for wrote, left in ((None, 2), ((), 2), ([NOW + at for at in range(60, 720, 60)], 0)):
+        fleet = PastFleet("serving", NOW - 1000)
+        fleet.take(Stretch(NOW, NOW + 600, moments, wrote=wrote))
+        assert [fleet.desired(NOW + at) for at in (90, 300)] == [2, left]
+        assert len(names(fleet, 300)) == left and fleet.changes() == [NOW, NOW + 90]
+
+
+def rolled(revision: str, count: int) -> list[str]:
+    return [f"chat-{revision}-x2k9{n}" for n in range(count)]
+
+
+def test_the_surge_of_a_rollout_is_not_wanted() -> None:
+    counted, old, new = Counted(), rolled("7d9c5b6f4d", 4), rolled("5f6d7c8b9c", 4)
+    course = [old, [*old, new[0]], [*old[:3], *new[:2]], [*old[:1], *new], new]
+    assert [counted.count(pods, NOW + 60 * n) for n, pods in enumerate(course)] == [4] * 5
+    assert counted.count(new[:2], NOW + 400) == 2
+    assert counted.count([*new[:2], *old[:1]], NOW + 500) == 2
+    assert counted.count([*new[:2], *old[:1]], NOW + 500 + ROLLOUT + 1) == 3  # a canary that stays
+    assert counted.count([], NOW + 2000) == 0
+    assert counted.count([*new[:1], *old[:1]], NOW + 2100) == 2  # nothing is known of the time before
+
+
+def test_pods_with_ordinals_are_counted_one_by_one() -> None:
+    counted = Counted()
+    assert [counted.count([f"chat-{n}" for n in range(count)], NOW) for count in (3, 5, 2)] == [3, 5, 2]
+    several = ["chat-predictor-7d9c5b6f4d-x2k9p", "chat-transformer-5f6d7c8b9c-x2k9p"]
+    assert counted.count(several, NOW) == 2  # of two controllers, no rollout
+
+
+def test_changes_and_readiness_of_the_stretch_before_are_still_known() -> None:
+    told = [Point(NOW + at, 4.0 if at < 580 else 2.0) for at in every(0, 600)]
+    ready = {"a": [Point(NOW, 1.0)]}
+    fleet = PastFleet("serving", NOW - 1000, kept=1500.0)
+    fleet.take(Stretch(NOW, NOW + 600, [moment(at, "a") for at in every(0, 600)], told, ready))
+    later = [Point(NOW + at, 2.0) for at in every(615, 1200)]
+    fleet.take(Stretch(NOW + 600, NOW + 1200, [moment(at, "a", up=0.0) for at in every(615, 1200)], later))
+    assert fleet.changes() == [NOW + 585] and fleet.desired(NOW + 300) == 4
+    fleet.reach(moment(900, "a", up=0.0))
+    assert [one.ready for one in fleet.replicas(NOW + 900)] == [True]  # kube-state-metrics spoke last
+
+
+def test_a_change_between_two_stretches_is_one() -> None:
+    fleet = PastFleet("serving", NOW, kept=1500.0)
+    fleet.take(Stretch(NOW, NOW + 600, (), [Point(NOW + at, 4.0) for at in every(0, 600)]))
+    fleet.take(Stretch(NOW + 600, NOW + 1200, (), [Point(NOW + at, 3.0) for at in every(615, 1200)]))
+    assert fleet.changes() == [NOW + 615]
+
+
+def test_a_name_that_is_given_again_is_a_new_pod() -> None:
+    instants = {"chat-1": [*every(0, 600), *every(1200, 1920)]}
+    fleet = played({**instants, "chat-0": every(0, 1920)}, end=1800)
+    for at in every(0, 1800):
+        fleet.replicas(NOW + at)
+        if at == 600:
+            assert names(fleet, at) == ["chat-0", "chat-1"]
+    assert names(fleet, 900) == ["chat-0"]
+    assert fleet.replicas(NOW + 1800)[1].ready_since is not None  # begun while we looked, not before
+    assert fleet.changes() == [NOW, NOW + 600, NOW + 1200]
+
+
+def test_a_pod_answers_where_any_target_with_the_engines_series_does() -> None:
+    fleet = played({"a": every(0, 600)})
+    fleet.reach(moment(600, "a", up=0.0, port=9999, tells=False))  # a port without metrics
+    assert [one.ready for one in fleet.replicas(NOW + 600)] == [True]
+    fleet.reach(moment(600, "a", up=0.0))
+    fleet.reach(moment(600, "a", up=1.0, port=15020, tells=False))  # a sidecar says nothing of the engine
+    assert [one.ready for one in fleet.replicas(NOW + 600)] == [False]
+    other = played({"b": []}, ready=None)
+    other.take(Stretch(NOW, NOW + 600, [moment(15, "b", tells=False)]))
+    other.reach(moment(15, "b", up=1.0, tells=False))
+    assert [one.ready for one in other.replicas(NOW + 15)] == [True]  # nothing else is known
 
 
 def test_who_is_ready_is_told_or_who_can_be_scraped() -> None:
@@ -148,13 +245,13 @@ def test_what_is_long_gone_is_forgotten() -> None:
 def test_calm_times_are_judged_coarsely_and_changes_finely() -> None:
     assert Span.of(0.0, 86_400.0).step == 15.0 and Span.of(0.0, 31 * 86_400.0).step == 465.0
     assert Span.of(0.0, 31 * 86_400.0, 60.0).step == 60.0
-    span, instants, at = Span(0.0, 10_000.0, 450.0), [], 0.0
+    span, instants, at = Span(0.0, 10_000.0, 450.0, before=315.0), [], 0.0
     while at < 6000:
         instants.append(at)
         at = span.next(at, [3000.0])
-    assert instants[:7] == [0.0, 450.0, 900.0, 1350.0, 1800.0, 2250.0, 2700.0]
-    assert instants[7] == 2940.0  # a minute before it
-    fine = [one for one in instants if 2940 <= one < 4200]
+    assert instants[:6] == [0.0, 450.0, 900.0, 1350.0, 1800.0, 2250.0]
+    assert instants[6] == 2685.0  # a stabilization and a step before it
+    fine = [one for one in instants if 2685 <= one < 3000 + AFTER]
     assert all(after - before == 15.0 for before, after in pairwise(fine))
     assert instants[-1] - instants[-2] == 450.0
     assert Span(0.0, 100.0, 5.0).next(10.0, [12.0]) == 15.0
@@ -169,7 +266,7 @@ class Reader:
             until = min(end, at + STRETCH)
             instants = [NOW + 15.0 * n for n in range(int((until + AHEAD - NOW) / 15) + 1)]
             moments = [
-                moment(one - NOW, f"chat-7d9c5b6f4d-0000{pod}")
+                moment(one - NOW, f"chat-7d9c5b6f4d-x2k9{POD[pod]}")
                 for one in instants
                 for pod in range(3)
                 if at < one <= until + AHEAD and (pod < 2 or one < LEAVES)
@@ -178,26 +275,64 @@ class Reader:
             at = until
 
 
+POD = "bcd"
 START = NOW + 3600.0
 LEAVES = START - 960.0 + 3 * STRETCH + 100.0
 """Just after a border between two stretches: reading begins 960 s before the start."""
 
 
-def test_a_change_that_only_the_next_stretch_tells_of_is_looked_at_closely() -> None:
-    """Steps of 450 s reach over the border: what was known on the other side would be too old."""
-    declared = InferenceDeployment.parse(
+def declared(**annotations: str) -> InferenceDeployment:
+    return InferenceDeployment.parse(
         {
-            "metadata": {"name": "chat", "namespace": "serving"},
+            "metadata": {"name": "chat", "namespace": "serving", "annotations": annotations},
             "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}},
         }
     )
-    facts = Facts(target=None, replicas=(), scrapes={})
+
+
+def replayed(span: Span, judged: list[float], **annotations: str) -> PrometheusReplay:
+    subject = Subject(declared(**annotations), Facts(target=None, replicas=(), scrapes={}))
+    replay = PrometheusReplay(subject, span)
+    replay.run(Reader(), judged.append)  # type: ignore[arg-type]
+    return replay
+
+
+def test_a_change_that_only_the_next_stretch_tells_of_is_looked_at_closely() -> None:
+    """Steps of 450 s reach over the border: what was known on the other side would be too old."""
     judged: list[float] = []
-    span = Span(START, START + 4 * STRETCH, 450.0)
-    found, fleet = of_prometheus(Subject(declared, facts), Reader(), span, judged.append)  # type: ignore[arg-type]
-    assert found is not None and not fleet.told_counts
+    replay = replayed(Span(START, START + 4 * STRETCH, 450.0), judged)
+    found = replay.result()
+    assert found is not None and not replay.fleet.told_counts
     (step,) = found.steps
     assert (step.from_, step.to) == (3, 2) and 0 <= step.at - LEAVES <= 30
-    before = max(at for at in judged if at < step.at)
-    assert step.at - before == 15.0
-    assert len([at for at in judged if at < LEAVES - 200]) < 20  # pods that stay are no change at the end of a stretch
+    fine = [at for at in judged if step.at - 300 <= at <= step.at + AFTER - 60]
+    assert len(fine) > 90 and all(after - before == FINEST for before, after in pairwise(fine))
+    assert len([at for at in judged if at < LEAVES - 330]) < 20  # pods that stay are no change at the end of a stretch
+    assert replay.came_to == judged[-1] and START + 4 * STRETCH - judged[-1] < 450
+
+
+def test_the_glass_that_is_broken_now_was_not_broken_then() -> None:
+    until = {
+        "scalewarden.dev/break-glass-until": "2099-01-01T00:00:00Z",
+        "scalewarden.dev/break-glass": "an incident of today",
+    }
+    assert declared(**until).policy.break_glass_until is not None
+    found = replayed(Span(START, START + 4 * STRETCH, 15.0), [], **until).result()
+    assert found is not None
+    (one,) = found.decided
+    assert one.reason is not Reason.BREAK_GLASS and one.refused
+
+
+def test_what_was_judged_before_a_failure_stands() -> None:
+    class Failing(Reader):
+        def stretches(self, *given: Any) -> Iterator[Stretch]:
+            yield from islice(super().stretches(*given), 3)
+            raise SourceUnavailable("gone", where="http://prometheus")
+
+    subject = Subject(declared(), Facts(target=None, replicas=(), scrapes={}))
+    replay = PrometheusReplay(subject, Span(START, START + 4 * STRETCH, 60.0))
+    with pytest.raises(SourceUnavailable):
+        replay.run(Failing(), lambda at: None)  # type: ignore[arg-type]
+    found = replay.result()
+    assert found is not None and found.evaluations > 10 and replay.came_to is not None
+    assert START < replay.came_to <= START - 960 + 3 * STRETCH

@@ -11,8 +11,11 @@ import pytest
 from aiohttp import web
 
 from scalewarden.errors import PartialResponse, SourceError
+from scalewarden.model.signal import Point
 from scalewarden.model.workload import Target
-from scalewarden.sources.past_names import Family
+from scalewarden.sources.base import PodKey
+from scalewarden.sources.past_told import Course, together
+from scalewarden.sources.pod_names import Family
 from scalewarden.sources.prometheus_errors import TooMuch
 from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.sources.prometheus_past import AHEAD, STRETCH, PastReader, Stretch
@@ -26,11 +29,13 @@ RUNNING = "vllm:num_requests_running"
 
 
 class Server:
-    """Answers every selector from series by name; `most` seconds are the most that it takes. asked: (query, time)."""
+    """Answers every selector from series by name; `most` seconds are the most that it takes. asked: (query, time).
+    wrote: the minutes after NOW in which it wrote anything, as it answers when asked for that."""
 
     def __init__(self, series: dict[str, list[dict[str, Any]]], most: float = 1e9, **more: Any) -> None:
         self.series, self.most, self.more = series, most, more
         self.asked: list[tuple[str, float]] = []
+        self.asked_whether_it_wrote: list[str] = []
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/label/__name__/values"):
@@ -39,6 +44,12 @@ class Server:
             return web.json_response({"status": "success", "data": [RUNNING, "up"]})
         form = await request.post()
         query = str(form["query"])
+        if request.path.endswith("/query_range"):
+            self.asked_whether_it_wrote.append(query)
+            values = [[NOW + at, "7"] for at in self.more.get("wrote", ())]
+            return web.json_response(
+                {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}}
+            )
         self.asked.append((query, float(str(form["time"]))))
         span = re.search(r"\[(\d+)s\]$", query)
         assert span
@@ -61,9 +72,9 @@ def series(name: str, values: dict[float, float], **labels: str) -> dict[str, An
     return {"metric": given, "values": [[NOW + at, str(value)] for at, value in values.items()]}
 
 
-async def read(server: Server, seconds: float = 600.0) -> list[Stretch]:
+async def read(server: Server, seconds: float = 600.0, **options: Any) -> list[Stretch]:
     async with http_server(server) as port:
-        reader = PastReader(PrometheusOptions(f"http://127.0.0.1:{port}"))
+        reader = PastReader(PrometheusOptions(f"http://127.0.0.1:{port}", **options))
         family = Family.of("serving", TARGET)
         try:
             return await asyncio.to_thread(lambda: list(reader.stretches(family, TARGET, NOW, NOW + seconds)))
@@ -135,3 +146,77 @@ async def test_a_kind_without_a_count_is_not_asked_for_one() -> None:
         await asyncio.to_thread(work)
         reader.close()
     assert not [query for query, _ in server.asked if "replicas" in query]
+
+
+async def test_the_same_names_in_two_clusters_are_not_taken_for_one_service() -> None:
+    count = "kube_deployment_spec_replicas"
+    both = [series(count, {10: 9}, deployment="chat", cluster=name) for name in ("east", "west")]
+    with pytest.raises(SourceError) as raised:
+        await read(Server({count: both}))
+    assert "cluster is east, west" in str(raised.value) and "--prometheus-match cluster=NAME" in raised.value.hint
+    pods = [series(RUNNING, {15: 3}, instance="i", cluster=name) for name in ("east", "west")]
+    with pytest.raises(SourceError, match="cluster is east, west"):
+        await read(Server({RUNNING: pods}))
+
+
+async def test_one_cluster_can_be_named() -> None:
+    server = Server({"kube_deployment_spec_replicas": [series("x", {10: 9}, deployment="chat", cluster="west")]})
+    await read(server, matchers={"cluster": "west"})
+    assert all('cluster="west"' in query for query, _ in server.asked)
+    assert all('up{cluster="west"}' in query for query in server.asked_whether_it_wrote)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"values": [[NOW, "1"]]},
+        {"metric": {"namespace": "serving"}, "values": [[NOW, "1"]]},
+        {"metric": {"namespace": "serving", "deployment": "chat", "pod": POD}, "values": [["soon", "1"]]},
+        {"metric": {"namespace": "serving", "deployment": "chat", "pod": POD}, "values": 3},
+        {"metric": []},
+        7,
+    ],
+)
+@pytest.mark.parametrize("name", ["kube_deployment_spec_replicas", "kube_pod_status_ready"])
+async def test_what_is_no_series_is_named_and_no_traceback(name: str, broken: Any) -> None:
+    class Broken(Server):
+        def _labels(self, series: Any, query: str) -> bool:
+            return True
+
+    with pytest.raises(SourceError):
+        await read(Broken({name: [broken]}))
+
+
+async def test_readiness_of_other_pods_is_dropped_when_it_arrives() -> None:
+    class Unanchored(Server):
+        def _labels(self, series: Any, query: str) -> bool:
+            return True
+
+    name = "kube_pod_status_ready"
+    ready = [series(name, {12: 1}), series(name, {12: 1}, pod=f"other-{POD}")]
+    (found,) = await read(Unanchored({name: ready}))
+    assert list(found.ready) == [POD]
+
+
+async def test_whether_the_server_wrote_anything_is_asked_only_where_pods_are_silent_and_no_count_is_told() -> None:
+    often = {float(at): 3.0 for at in range(15, 735, 15)}
+    talking = Server({RUNNING: [series(RUNNING, often, instance="i")]})
+    assert [one.wrote for one in await read(talking)] == [None] and not talking.asked_whether_it_wrote
+    told = Server({"kube_deployment_spec_replicas": [series("x", {10: 2}, deployment="chat")]})
+    assert [one.wrote for one in await read(told)] == [None] and not told.asked_whether_it_wrote
+    silent = Server({RUNNING: [series(RUNNING, {15: 3}, instance="i")]}, wrote=(60, 120))
+    assert [one.wrote for one in await read(silent)] == [(NOW + 60, NOW + 120)]
+    assert silent.asked_whether_it_wrote == ["count(count_over_time(up{}[60s]))"]
+
+
+def test_two_copies_are_one_course_that_does_not_flap() -> None:
+    """The second lags behind a change by some seconds, and goes on where the first has ended."""
+    first = Course((), tuple(Point(float(at), 4.0 if at < 60 else 2.0) for at in range(0, 300, 30)))
+    second = Course((), tuple(Point(float(at), 4.0 if at < 75 else 2.0) for at in (*range(10, 100, 30), 500, 530)))
+    found = together([second, first])
+    assert [point.at for point in found] == [*range(0, 300, 30), 500, 530]
+    assert [point.value for point in found] == [4.0, 4.0, *[2.0] * 10]
+
+
+def test_a_key_of_another_namespace_is_not_ours() -> None:
+    assert PodKey("other", POD) not in Family.of("serving", TARGET)

@@ -1,6 +1,7 @@
 """One decrease in a replay: judged just before it came, then followed until it is known what it did."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from scalewarden.judgement.decide import Judge
 from scalewarden.judgement.evaluate import Evaluation, all_findings
@@ -36,6 +37,7 @@ def judged(before: Evaluation, policy: Policy, to: int, at: float, actor: Actor 
         safe_replicas=verdict.safe_replicas,
         predicted=verdict.predicted.kv_cache_usage,
         against=_against(replace(snapshot, intent=intent)),
+        expires_at=verdict.expires_at,
     )
 
 
@@ -50,9 +52,13 @@ class Followed:
     """A decrease that was made, and what is known of it so far."""
 
     decided: Decided
-    stabilization: float
     known: bool = False
     _fits_since: float | None = None
+    _lapses: float = inf
+
+    def __post_init__(self) -> None:
+        if self.decided.expires_at is not None:
+            self._lapses = self.decided.expires_at
 
     @property
     def done(self) -> bool:
@@ -84,19 +90,43 @@ class Followed:
     def _hold(self, after: Evaluation, judge: Judge) -> None:
         """Would the guard let it pass by now? The load is the same on fewer replicas: what they show is no guess."""
         at, decided = after.snapshot.at, self.decided
-        self.decided = decided = replace(decided, seconds_held=at - decided.at)
         if after.snapshot.replicas_desired >= decided.from_:
-            self.decided = replace(decided, held_until=at)
-        elif not _fits(after, judge, decided.to):
-            self._fits_since = None
-        else:
+            return self._ended(at)
+        if _fits(after, judge, decided.to):
             self._fits_since = at if self._fits_since is None else self._fits_since
-            if at - self._fits_since >= self.stabilization:
-                self.decided = replace(decided, held_until=at)
+            if at - self._fits_since >= judge.policy.stabilization:
+                return self._ended(at)
+        else:
+            self._fits_since = None
+            self._lapses = _renewed(after, judge, decided.to, self._lapses)
+        if at >= self._lapses:
+            return self._ended(self._lapses)
+        self.decided = replace(decided, seconds_held=at - decided.at)
+        return None
+
+    def _ended(self, at: float) -> None:
+        self.decided = replace(self.decided, held_until=at, seconds_held=at - self.decided.at)
 
 
 def _fits(after: Evaluation, judge: Judge, to: int) -> bool:
     """The fewer replicas pass their own tests, every one of them seen."""
     if after.snapshot.replicas_desired > to:
         return judge.passes(to)
-    return not judge.short and bool(judge.fleet.serving)
+    if judge.policy.min_replicas is not None and to < judge.policy.min_replicas:
+        return False
+    return not judge.short and bool(judge.fleet.serving) and after.history.signals_good_since is not None
+
+
+def _renewed(after: Evaluation, judge: Judge, to: int, lapses: float) -> float:
+    """When a refusal ends by itself, unix seconds: evidence renews it, missing signals hold for so long, and where
+    nobody is left to be seen nothing does."""
+    if after.snapshot.replicas_desired > to:
+        intent = Intent(after.snapshot.replicas_desired, to, Actor.AUTOSCALER)
+        expires = judge.answer(intent).expires_at
+        return lapses if expires is None else expires
+    seen, missing = after.history.signals_good_since is not None, after.history.missing_since
+    if seen and judge.fleet.serving:
+        return max(lapses, judge.evidence_at + after.snapshot.thresholds["denyExpiry"])
+    if after.snapshot.replicas_desired and missing is not None:
+        return max(lapses, missing + judge.policy.max_hold)
+    return lapses

@@ -48,13 +48,18 @@ class Fold:
         self._decided: list[Decided] = []
         self._followed: list[Followed] = []
         self._beyond = 0
-        self._said: Stretches[_Said] = Stretches(BRIDGED)
+        self._said: Stretches[_Said] = Stretches(max(BRIDGED, 2 * step))
         self._heard: list[tuple[Stretch[_Said], Finding]] = []
         self._misread: dict[Misinterpretation, int] = {}
         self._gaps: Stretches[str] = Stretches(2 * step)
         self._regimes: list[Stretch[Regime]] = []
+        self._regime: Stretch[Regime] | None = None
         self._evaluations = 0
         self._gpus: int | None = None
+
+    def before(self, evaluation: Evaluation) -> None:
+        """The last one before `since`: a decrease that comes right then is judged by it."""
+        self._before = evaluation
 
     def add(self, evaluation: Evaluation) -> None:
         """The next one."""
@@ -72,13 +77,15 @@ class Fold:
         self._before = evaluation
 
     def asked(self, evaluation: Evaluation, intent: Intent) -> None:
-        """A decrease that somebody asked for at this evaluation, and that was not seen to be made."""
+        """What somebody asked for at this evaluation, where it is a decrease: that was not seen to be made."""
+        if intent.to >= evaluation.snapshot.replicas_desired:
+            return
         said = judged(evaluation, self._policy, intent.to, evaluation.snapshot.at, intent.actor)
         self._decided.append(replace(said, why="asked for; what followed was not recorded"))
 
     def result(self) -> Replayed | None:
         """Everything; None where there was no evaluation."""
-        if self._before is None:
+        if self._before is None or not self._evaluations:
             return None
         snapshot = self._before.snapshot
         regret = self._before.history.regret
@@ -112,14 +119,15 @@ class Fold:
         if len(self._decided) + len(self._followed) >= MOST_DECIDED:
             self._beyond += 1
             return
-        self._followed.append(Followed(judged(before, self._policy, to, at), self._policy.stabilization))
+        self._followed.append(Followed(judged(before, self._policy, to, at)))
 
     def _follow(self, evaluation: Evaluation) -> None:
         judge = Judge(evaluation.snapshot, evaluation.findings, self._policy)
         for one in self._followed:
             one.look(evaluation, judge)
-        self._decided += [one.decided for one in self._followed if one.done]
+        done = [one.decided for one in self._followed if one.done]
         self._followed = [one for one in self._followed if not one.done]
+        self._decided += done
 
     def _hear(self, evaluation: Evaluation) -> None:
         fired = {_Said(one.rule, one.autoscaler): one for one in _misreading_findings(evaluation)}
@@ -136,10 +144,12 @@ class Fold:
             yield Misreading(told.rule, told.name, kinds, one.from_, one.to, told.message, told.autoscaler)
 
     def _in_regime(self, at: float, regime: Regime) -> None:
-        if self._regimes:
-            self._regimes[-1].to = at
-        if (not self._regimes or self._regimes[-1].what is not regime) and len(self._regimes) < MOST:
-            self._regimes.append(Stretch(regime, at, at))
+        if self._regime is not None:
+            self._regime.to = at
+        if self._regime is None or self._regime.what is not regime:
+            self._regime = Stretch(regime, at, at)
+            if len(self._regimes) < MOST:
+                self._regimes.append(self._regime)
 
 
 def _misreading_findings(evaluation: Evaluation) -> Iterator[Finding]:

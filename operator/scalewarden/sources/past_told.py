@@ -1,0 +1,67 @@
+"""What kube-state-metrics told of a service: series in, points out. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from scalewarden.errors import SourceUnavailable
+from scalewarden.model.signal import Point
+from scalewarden.sources.base import PodKey
+from scalewarden.sources.prometheus_query import PLACES
+
+MOST_REPLICAS = 1e6
+"""Beyond it a count is none: no cluster has so many pods."""
+APART = 120.0
+"""Seconds: a second series of the same, of another copy, speaks where the first has been silent for so long."""
+
+
+class Course(NamedTuple):
+    """One series: in which cluster it was scraped, and what it said, oldest first."""
+
+    place: tuple[str, ...]
+    points: tuple[Point, ...]
+
+
+def sort_told(
+    result: Iterable[Mapping[str, Any]], label: str, ours: Callable[[PodKey], bool], into: dict[PodKey, list[Course]]
+) -> None:
+    """Add what was told of our objects, by namespace and by the name in `label`. Raises LookupError, TypeError,
+    ValueError or AttributeError for what is no series."""
+    for series in result:
+        metric = series["metric"]
+        key = PodKey(str(metric.get("exported_namespace", metric.get("namespace", ""))), str(metric[label]))
+        if ours(key):
+            place = tuple(str(metric.get(name, "")) for name in PLACES)
+            into.setdefault(key, []).append(Course(place, counts(series)))
+
+
+def counts(series: Mapping[str, Any]) -> tuple[Point, ...]:
+    """What is a count: neither NaN, as some servers write the end of a series, nor beyond measure. Raises as above."""
+    points = (Point(float(at), float(value)) for at, value in series.get("values", ()))
+    return tuple(point for point in points if 0.0 <= point.value < MOST_REPLICAS)
+
+
+def together(courses: Iterable[Course]) -> list[Point]:
+    """One course of several copies, oldest first: the longest, and others where it is silent."""
+    found: list[Point] = []
+    for one in sorted(courses, key=lambda one: -len(one.points)):
+        fresh = [point for point in one.points if not _near(found, point.at)]
+        found = sorted([*found, *fresh], key=lambda point: point.at)
+    return found
+
+
+def _near(found: Sequence[Point], at: float) -> bool:
+    index = bisect_left(found, at, key=lambda point: point.at)
+    return any(abs(point.at - at) <= APART for point in found[max(0, index - 1) : index + 1])
+
+
+def one_place(places: Collection[tuple[str, ...]], where: str) -> None:
+    """Raises SourceUnavailable where the same names stand for objects of several clusters."""
+    if len(places) < 2:
+        return
+    label, values = next(
+        (label, sorted(set(values))) for label, *values in zip(PLACES, *places, strict=True) if len(set(values)) > 1
+    )
+    shown = ", ".join(value or "none" for value in values[:5])
+    cause = f"pods or objects of the same names are in several clusters: {label} is {shown}"
+    raise SourceUnavailable(cause, where=where, hint=f"--prometheus-match {label}=NAME chooses one")
