@@ -1,6 +1,7 @@
 """`scalewarden replay`: what the guard would have done, over a Prometheus' history or recordings."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,19 +11,23 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from scalewarden.app.replay_jobs import Told
 from scalewarden.app.replaying import Subject
 from scalewarden.cli.options import Context
 from scalewarden.cli.output import INTERRUPTED, console
 from scalewarden.cli.prometheus_flags import ALL_OF_RUN, reads_prometheus
 from scalewarden.cli.replay_span import of_history, of_recorded
 from scalewarden.cli.replay_subjects import of_cluster, of_manifests
-from scalewarden.cli.replay_work import Told, began, of_prometheus, of_recordings, recordings
+from scalewarden.cli.replay_work import began, of_prometheus, of_recordings, recordings
 from scalewarden.errors import BadInput
 from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.surfaces.replay_json import to_json
 from scalewarden.surfaces.replay_json_models import ReplayDocument
+
+MOST_JOBS = 4
+"""By default: as many queries are asked at once."""
 
 
 class Format(StrEnum):
@@ -59,6 +64,11 @@ Every = Annotated[
     typer.Option("--step", help="Time between two evaluations: 15s by default, longer where more than a day is asked "
                  "for, and then 15s around changes of the replica count."),
 ]  # fmt: skip
+Jobs = Annotated[
+    int | None,
+    typer.Option("-j", "--jobs", min=1, help="Services that are replayed at once, each by a process; by default as "
+                 f"many as there are processors, {MOST_JOBS} at most."),
+]  # fmt: skip
 Output = Annotated[Format, typer.Option("-o", "--output", help="Text, one HTML page, or JSON.")]
 Out = Annotated[Path | None, typer.Option("--output-file", "-O", help="Write there instead of to stdout.")]
 
@@ -74,6 +84,7 @@ def replay(
     since: Since = None,
     until: Until = None,
     step: Every = None,
+    jobs: Jobs = None,
     output: Output = Format.TEXT,
     output_file: Out = None,
 ) -> None:
@@ -91,7 +102,14 @@ def replay(
             subjects, left_out = (
                 of_manifests(objects, namespace) if objects else asyncio.run(of_cluster(context, namespace))
             )
-            work = of_prometheus(prometheus, _chosen(subjects, service or []), left_out, span, told)
+            work = of_prometheus(
+                prometheus,
+                _chosen(subjects, service or []),
+                left_out,
+                span,
+                told,
+                jobs or min(MOST_JOBS, os.cpu_count() or 1),
+            )
         elif folder is not None:
             found = recordings(folder)
             whole = min(map(began, found)), max(one.at for one in found)
@@ -121,15 +139,12 @@ def _progress() -> Iterator[Told]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def told(label: str, share: float) -> None:
             if label not in tasks:
-                for earlier in tasks.values():
-                    progress.remove_task(earlier)  # type: ignore[arg-type]
-                tasks.clear()
                 tasks[label] = progress.add_task(f"replaying {label}", total=1.0)
-            progress.update(tasks[label], completed=min(1.0, max(0.0, share)))  # type: ignore[arg-type]
+            progress.update(tasks[label], completed=max(0.0, share), visible=share < 1.0)
 
         yield told
 

@@ -1,22 +1,18 @@
 """Service after service of a replay, and what a reader must know of each. Ctrl-C ends it with what is known by then."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scalewarden.app.replaying import PrometheusReplay, Span, Subject, of_recording
-from scalewarden.errors import BadInput, SourceError
+from scalewarden.app.replay_jobs import Found, Told, replay_all
+from scalewarden.app.replaying import Span, Subject, of_recording
+from scalewarden.errors import BadInput
 from scalewarden.model.duration import rfc3339
 from scalewarden.model.replayed import Bucket, Replayed
 from scalewarden.sources.prometheus_options import PrometheusOptions
-from scalewarden.sources.prometheus_past import PastReader
 from scalewarden.sources.recording import Recording, load
 from scalewarden.surfaces.replay_json import About, document
 from scalewarden.surfaces.replay_json_models import ReplayDocument
-
-Told = Callable[[str, float], None]
-"""Called with the service that is replayed, and which share of the time lies behind."""
 
 
 @dataclass(slots=True)
@@ -61,6 +57,7 @@ def of_recordings(found: Sequence[Recording], folder: str, span: Span, told: Tol
         for one in found:
             label = one.folder.name if several else one.declared.key
             result = of_recording(one, span, _share(told, label, began(one), one.at))
+            told(label, 1.0)
             if result is None:
                 work.notes.append(f"{one.folder.name}: nothing of it lies between the two instants.")
             else:
@@ -71,38 +68,34 @@ def of_recordings(found: Sequence[Recording], folder: str, span: Span, told: Tol
 
 
 def of_prometheus(
-    options: PrometheusOptions, subjects: Sequence[Subject], left_out: Sequence[str], span: Span, told: Told
+    options: PrometheusOptions, subjects: Sequence[Subject], left_out: Sequence[str], span: Span, told: Told, jobs: int
 ) -> Work:
     """The past of each service. Raises SourceError where that of none could be read."""
-    failed: list[SourceError] = []
-    with closing(PastReader(options)) as reader:
-        notes = ["Objects (flags, limits, autoscalers) are taken as they are now, for the whole time.", *left_out]
-        work = Work(span, f"Prometheus {reader.where}", notes)
-        for one in subjects:
-            replay, key = PrometheusReplay(one, span), one.declared.key
-            try:
-                replay.run(reader, _share(told, key, span.start, span.end))
-            except SourceError as error:
-                failed.append(error)
-                work.notes.append(f"{key} is {_part(replay)}: {error}")
-            except KeyboardInterrupt:
-                _interrupted(work, f"{key} is {_part(replay)}.")
-            _add(work, one, replay)
-            if work.interrupted:
-                break
+    found = replay_all(options, subjects, span, told, jobs)
+    notes = ["Objects (flags, limits, autoscalers) are taken as they are now, for the whole time.", *left_out]
+    work = Work(span, f"Prometheus {options.where}", notes)
+    for one in found:
+        _add(work, one)
+    failed = [one.error for one in found if one.error is not None]
     if len(failed) == len(subjects) and not work.done:
         raise failed[0]
+    if len(found) < len(subjects) or any(one.interrupted for one in found):
+        _interrupted(work)
     return work
 
 
-def _add(work: Work, subject: Subject, replay: PrometheusReplay) -> None:
-    key, result = subject.declared.key, replay.result()
+def _add(work: Work, found: Found) -> None:
+    key, result = found.subject.declared.key, found.result
+    if found.error is not None or found.interrupted:
+        judged = result is not None and found.came_to is not None
+        part = f"replayed only until {rfc3339(found.came_to or 0.0)}" if judged else "left out"
+        work.notes.append(f"{key} is {part}: {found.error or 'it was ended before its time.'}")
     if result is None:
         return
     if not any(_seen(bucket) for bucket in result.timeline):
         work.notes.append(f"{key} is left out: Prometheus has no samples of its engines from that time.")
         return
-    work.notes.extend(f"{key}: {said}" for said in _said(subject, replay, work.span.start))
+    work.notes.extend(f"{key}: {said}" for said in _said(found, work.span.start))
     work.done.append(result)
 
 
@@ -111,25 +104,19 @@ def _seen(bucket: Bucket) -> bool:
     return any(value is not None for value in (bucket.kv_high, bucket.waiting, bucket.running))
 
 
-def _said(subject: Subject, replay: PrometheusReplay, start: float) -> Iterator[str]:
-    if not replay.fleet.told_counts:
+def _said(found: Found, start: float) -> Iterator[str]:
+    if not found.told_counts:
         yield "no kube-state-metrics tells the wanted replica count: pods that were scraped are counted."
-    if not replay.fleet.told_ready:
+    if not found.told_ready:
         yield "no kube-state-metrics tells which pods were ready: those that could be scraped count as ready."
-    glass = subject.declared.policy.break_glass_until
+    glass = found.subject.declared.policy.break_glass_until
     if glass is not None and glass > start:
         yield "its break-glass annotation is of now and is left out: each decrease is judged as without it."
 
 
-def _part(replay: PrometheusReplay) -> str:
-    """How far it came."""
-    judged = replay.result() is not None and replay.came_to is not None
-    return f"replayed only until {rfc3339(replay.came_to)}" if judged and replay.came_to else "left out"
-
-
-def _interrupted(work: Work, *more: str) -> None:
+def _interrupted(work: Work) -> None:
     work.interrupted = True
-    work.notes += [*more, "Ended before its time: services that are not listed were not replayed."]
+    work.notes.append("Ended before its time: services that are not listed were not replayed.")
 
 
 def _share(told: Told, label: str, start: float, end: float) -> Callable[[float], None]:

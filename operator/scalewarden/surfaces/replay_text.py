@@ -42,17 +42,21 @@ def said(totals: TotalsDocument) -> str:
     """What would have happened, in two sentences."""
     if not totals.decreases:
         return f"No replica count fell on {counted(totals.services, 'service')} ({totals.evaluations:,} evaluations)."
-    stopped = totals.refused + totals.held
     parts = [f"{counted(totals.decreases, 'decrease')} on {counted(totals.services, 'service')}: "]
     parts.append(f"{totals.allowed} would have passed, {totals.refused} been refused, {totals.held} held.")
-    if stopped:
-        parts.append(
-            f" Of the {stopped} stopped, {totals.avoided} hurt the replicas that stayed, {totals.needless} did not"
-        )
-        parts.append(f". To stop them is to hold {_hours(totals)}.")
+    if totals.refused + totals.held:
+        parts.append(f" {_stopped(totals)}. To stop them is to hold {_hours(totals)}.")
     if totals.regretted:
         parts.append(f" {totals.regretted} that would have passed hurt.")
     return "".join(parts)
+
+
+def _stopped(totals: TotalsDocument) -> str:
+    stopped, known = totals.refused + totals.held, totals.avoided + totals.needless
+    if not known:
+        return f"What came of the {stopped} stopped is not known"
+    rest = f", of {stopped - known} it is not known" if stopped > known else ""
+    return f"Of the {stopped} stopped, {totals.avoided} hurt the replicas that stayed, {totals.needless} did not{rest}"
 
 
 def _hours(totals: TotalsDocument) -> str:

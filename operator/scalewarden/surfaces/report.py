@@ -7,7 +7,7 @@ from scalewarden.surfaces.explain_text import ABSENT
 from scalewarden.surfaces.replay_json_models import ReplayDocument, TotalsDocument
 from scalewarden.surfaces.replay_text import said
 from scalewarden.surfaces.report_html import escaped, table
-from scalewarden.surfaces.report_scale import moment
+from scalewarden.surfaces.report_scale import date
 from scalewarden.surfaces.report_service import ServiceSection
 from scalewarden.surfaces.report_style import CSS
 
@@ -30,8 +30,8 @@ def to_html(document: ReplayDocument) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main>"
-        f"<h1>{title}</h1><p class=soft>{escaped(document.source)} · {moment(document.from_)} to "
-        f"{moment(document.to)} UTC · one evaluation every {document.step_seconds:g} s</p>"
+        f"<h1>{title}</h1><p class=soft>{escaped(document.source)} · {date(document.from_)} to "
+        f"{date(document.to)} UTC · one evaluation every {document.step_seconds:g} s</p>"
         f"<p class=lead>{escaped(said(document.summary))}</p>{_tiles(document.summary)}"
         f"{_misreadings(document.summary)}{_index(document)}{''.join(_sections(document))}{_notes(document)}"
         f"<footer>Scalewarden {escaped(document.version)}. D refused, H held, A would have passed. Hatched: nothing "

@@ -65,6 +65,12 @@ def moment(text: str) -> str:
     return f"{when:%b} {when.day}, {when:%H:%M:%S}"
 
 
+def date(text: str) -> str:
+    """With its year: `Nov 21, 2026, 23:00:15`."""
+    when = datetime.fromisoformat(text)
+    return f"{when:%b} {when.day}, {when:%Y, %H:%M:%S}"
+
+
 def lasting(seconds: float) -> str:
     """A stretch of time for people: `2 h 15 min`."""
     if seconds < MINUTE:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from scalewarden.cli import replay_work
 from scalewarden.cli.replay_span import of_history
 from scalewarden.errors import PartialResponse
 from scalewarden.surfaces.replay_json_models import ReplayDocument
+from tests.prometheus_process import until
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import write
 from tests.unit.replay.test_reader import NOW, RUNNING, Server, series
@@ -165,12 +170,14 @@ def of_two(now: float, samples: int) -> Server:
                    "vllm:kv_cache_usage_perc": kv, "kube_pod_status_ready": [ready]}, secretive=True)  # fmt: skip
 
 
-async def replay_of(scalewarden: Command, folder: Path, server: Server, *names: str, code: int = 0) -> Any:
+async def replay_of(
+    scalewarden: Command, folder: Path, server: Server, *names: str, code: int = 0, jobs: int = 1
+) -> Any:
     (folder / "objects.yaml").write_text("---\n".join(SERVICE.replace("name: chat", f"name: {one}") for one in names))
     async with http_server(server) as port:
         ran = await asyncio.to_thread(
             scalewarden, "replay", "--prometheus", f"http://127.0.0.1:{port}", "--objects", folder / "objects.yaml",
-            "--from", "10m", "-o", "json",
+            "--from", "10m", "-o", "json", "--jobs", jobs,
         )  # fmt: skip
     assert ran.code == code, ran.err
     return json.loads(ran.out)
@@ -220,3 +227,67 @@ async def test_ctrl_c_shows_what_was_judged_of_the_service_under_way(
     assert service["inferenceDeployment"] == "serving/chat" and 5 < service["totals"]["evaluations"] < 25
     assert any(note.startswith("serving/chat is replayed only until 20") for note in found["notes"])
     assert any(note.startswith("Ended before its time") for note in found["notes"])
+
+
+async def test_several_at_once_find_the_same(scalewarden: Command, tmp_path: Path) -> None:
+    server = of_two(time.time(), 60)
+    one = await replay_of(scalewarden, tmp_path, server, "chat", "other", "dark")
+    three = await replay_of(scalewarden, tmp_path, server, "chat", "other", "dark", jobs=3)
+    assert [one["inferenceDeployment"] for one in three["services"]] == ["serving/chat", "serving/other"]
+    assert [one["totals"] for one in three["services"]] == [other["totals"] for other in one["services"]]
+    assert three["notes"] == one["notes"]
+
+
+def listening() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests were told to ignore it
+
+
+@asynccontextmanager
+async def replaying(folder: Path, jobs: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Both services, in a session of its own, each in its second half hour."""
+    server = of_two(time.time(), 300)
+    (folder / "objects.yaml").write_text(f"{SERVICE}---\n{SERVICE.replace('name: chat', 'name: other')}")
+    async with http_server(server) as port:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scalewarden.cli.main", "replay", "--prometheus", f"http://127.0.0.1:{port}",
+            "--objects", str(folder / "objects.yaml"), "--from", "1h", "--step", "5s", "-o", "json",
+            "--jobs", str(jobs), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            start_new_session=True, preexec_fn=listening,
+        )  # fmt: skip
+
+        async def in_its_second_stretch() -> bool:
+            return len(server.asked) >= 6 * jobs
+
+        await until("the first half hour to be judged", in_its_second_stretch, 60)
+        await asyncio.sleep(0.5)
+        yield process
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+async def test_ctrl_c_in_a_terminal_shows_what_was_judged(tmp_path: Path, jobs: int) -> None:
+    """It goes to every process of the group, as a terminal sends it."""
+    async with replaying(tmp_path, jobs) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 130, err.decode()
+    assert b"Traceback" not in err
+    found = json.loads(out)
+    assert [one["inferenceDeployment"] for one in found["services"]] == ["serving/chat", "serving/other"][:jobs]
+    assert all(0 < one["totals"]["evaluations"] < 720 for one in found["services"])
+    assert sum("it was ended before its time" in note for note in found["notes"]) == jobs
+    assert found["notes"][-1].startswith("Ended before its time")
+
+
+def children_of(pid: int) -> list[int]:
+    """Those that multiprocessing has started for work."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+async def test_a_process_that_is_killed_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    async with replaying(tmp_path, 2) as process:
+        working = children_of(process.pid)
+        os.kill(working[0], signal.SIGKILL)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out) == (2, b"")
+    assert b"a process that replays a service was killed" in err and b"--jobs 1" in err and b"Traceback" not in err

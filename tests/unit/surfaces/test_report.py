@@ -195,3 +195,22 @@ def test_the_screen_says_it_in_words() -> None:
         many.split()
     )
     assert "1 decrease on" not in many and text(replay()).startswith("Prometheus")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([Outcome.NEEDED, Outcome.NEEDLESS], "Of the 2 stopped, 1 hurt the replicas that stayed, 1 did not."),
+        ([Outcome.NEEDED, Outcome.UNKNOWN, Outcome.UNKNOWN],
+         "Of the 3 stopped, 1 hurt the replicas that stayed, 0 did not, of 2 it is not known."),
+        ([Outcome.UNKNOWN], "What came of the 1 stopped is not known."),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_of_those_stopped_is_said(outcomes: list[Outcome], said: str) -> None:
+    made = tuple(decided(START + n * HOUR, outcome=outcome) for n, outcome in enumerate(outcomes))
+    document = replay(service(decided=made))
+    assert said in " ".join(text(document).split()) and said in to_html(document)
+
+
+def test_the_page_says_the_year() -> None:
+    assert "Dec 20, 2025, 00:00:00" in to_html(replay(service()))

@@ -1,0 +1,141 @@
+"""The past of several services: one after the other, or each in a process of its own, since a replay computes more
+than it waits. What was judged before a failure or an interruption stands."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from scalewarden.app.replaying import PrometheusReplay, Span, Subject
+from scalewarden.errors import ScalewardenError, SourceError
+from scalewarden.model.replayed import Replayed
+from scalewarden.sources.prometheus_options import PrometheusOptions
+from scalewarden.sources.prometheus_past import PastReader
+
+Told = Callable[[str, float], None]
+"""Called with the service that is replayed, and which share of the time lies behind; 1 when it is done."""
+TICK = 0.2
+"""Seconds between two looks at what the processes say."""
+FINE = 0.002
+"""Shares that a process tells are so far apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of one service. result is None where nothing was judged; came_to: the last instant that was, unix
+    seconds. told_counts, told_ready: whether kube-state-metrics told them."""
+
+    subject: Subject
+    result: Replayed | None
+    came_to: float | None
+    told_counts: bool
+    told_ready: bool
+    error: SourceError | None = None
+    interrupted: bool = False
+
+
+def replay_all(
+    options: PrometheusOptions, subjects: Sequence[Subject], span: Span, told: Told, jobs: int = 1
+) -> list[Found]:
+    """In the order of the subjects; fewer where it was interrupted. Raises BadInput for options that cannot be used,
+    ScalewardenError where a process was killed."""
+    if min(jobs, len(subjects)) > 1:
+        return _side_by_side(options, subjects, span, told, jobs)
+    found: list[Found] = []
+    with closing(PastReader(options)) as reader:
+        for subject in subjects:
+            found.append(_replayed(subject, reader, span, told))
+            if found[-1].interrupted:
+                break
+    return found
+
+
+def _replayed(subject: Subject, reader: PastReader, span: Span, told: Told) -> Found:
+    replay, length = PrometheusReplay(subject, span), max(1.0, span.end - span.start)
+    error, interrupted = None, False
+    try:
+        replay.run(reader, lambda at: told(replay.name, (at - span.start) / length))
+    except SourceError as failed:
+        error = failed
+    except KeyboardInterrupt:
+        interrupted = True
+    told(replay.name, 1.0)
+    fleet = replay.fleet
+    return Found(
+        subject, replay.result(), replay.came_to, fleet.told_counts, fleet.told_ready, error, interrupted=interrupted
+    )
+
+
+def _side_by_side(
+    options: PrometheusOptions, subjects: Sequence[Subject], span: Span, told: Told, jobs: int
+) -> list[Found]:
+    context = get_context("spawn")
+    stop, shares = context.Event(), context.SimpleQueue()
+    done: dict[int, Found] = {}
+    with ProcessPoolExecutor(min(jobs, len(subjects)), context, _begin, (stop, shares)) as pool:
+        with _deaf():
+            going = {pool.submit(_work, options, one, span): place for place, one in enumerate(subjects)}
+        while going:
+            try:
+                _look(going, done, shares, told)
+            except KeyboardInterrupt:
+                stop.set()
+                for one in going:
+                    one.cancel()
+    return [done[place] for place in sorted(done)]
+
+
+def _look(going: dict[Future[Found], int], done: dict[int, Found], shares: Any, told: Told) -> None:
+    """What has ended goes from `going` to `done`; of those that were cancelled nothing is known."""
+    ended, _ = wait(going, TICK, FIRST_COMPLETED)
+    while not shares.empty():
+        told(*shares.get())
+    for one in ended:
+        try:
+            if not one.cancelled():
+                done[going[one]] = one.result()
+        except BrokenProcessPool:
+            hint = "perhaps for want of memory: --jobs 1 takes the least"
+            raise ScalewardenError("a process that replays a service was killed", hint=hint) from None
+        del going[one]
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that begin in it do not hear Ctrl-C: they are told to stop, and tell what they have."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_told_to: dict[str, Any] = {}
+"""Of this process, where it is one of several: what stops it, and where it tells how far it is."""
+
+
+def _begin(stop: Any, shares: Any) -> None:
+    _told_to.update(stop=stop, shares=shares)
+
+
+def _work(options: PrometheusOptions, subject: Subject, span: Span) -> Found:
+    last = -1.0
+
+    def told(name: str, share: float) -> None:
+        nonlocal last
+        if share >= 1.0 or share - last >= FINE:
+            last = share
+            _told_to["shares"].put((name, share))
+        if share < 1.0 and _told_to["stop"].is_set():
+            raise KeyboardInterrupt
+
+    with closing(PastReader(options)) as reader:
+        return _replayed(subject, reader, span, told)
