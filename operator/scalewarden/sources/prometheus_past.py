@@ -113,7 +113,8 @@ class PastReader:
             self._ask(f"{{__name__=~{names},{text}}}[{seconds}s]", end + AHEAD, sorter.take)
         moments = [Moment(page.scrape.at, found, page) for found, pages in sorter.pages().items() for page in pages]
         moments.sort(key=lambda one: (one.at, one.target))
-        one_place({moment.target.place for moment in moments if not moment.target.exporter}, self.where)
+        telling = (one for one in moments if one.page.scrape.samples and not one.target.exporter)
+        one_place({one.target.place for one in telling}, self.where)  # `up` lacks what metric relabelling adds
         desired = self._desired(family.namespace, target, seconds, end + AHEAD)
         ready = self._ready(family, seconds, end + AHEAD)
         wrote = None if desired else self._wrote(moments, start, end + AHEAD)

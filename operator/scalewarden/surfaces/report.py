@@ -81,7 +81,7 @@ def _index(document: ReplayDocument) -> str:
         for number, one in enumerate(document.services, 1)
     ]
     headings = ("service", "decreases", "stopped", "avoided", "needless", "GPU-hours held")
-    return f"<h2>Services</h2>{table(headings, rows, 'small')}"
+    return f"<h2>Services</h2>{table(headings, rows, 'cards brief')}"
 
 
 def _sections(document: ReplayDocument) -> Iterator[str]:

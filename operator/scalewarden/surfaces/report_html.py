@@ -31,8 +31,8 @@ def share_style(left: float, width: float | None = None) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], kind: str = "cards") -> str:
-    """Cells are (class, HTML). Of `cards` each row becomes a card on a narrow screen, whose cells name their heading;
-    a `small` table stays one."""
+    """Cells are (class, HTML). Of `cards` each row becomes a card on a narrow screen, whose cells name their heading,
+    one below the other, or beside each other where it is `brief` too; a `small` table stays one."""
     kinds = [kind for kind, _ in rows[0]] if rows else [""] * len(headings)
     head = "".join(
         f'<th class="n">{escaped(one)}</th>' if kind == "n" else f"<th>{escaped(one)}</th>"
@@ -45,10 +45,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], ki
         for row in rows
     )
     return f'<div class=scroll><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _cells(headings: Sequence[str], row: Sequence[tuple[str, str]]) -> str:
-    return "".join(_cell(heading, kind, html) for heading, (kind, html) in zip(headings, row, strict=True))
 
 
 def _cell(heading: str, kind: str, html: str) -> str:

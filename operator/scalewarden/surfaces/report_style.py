@@ -111,6 +111,9 @@ footer{margin-top:40px;color:var(--soft);font-size:13px}
   .cards tr{display:block;border-bottom:1px solid var(--rule);padding:8px 0}
   .cards td{display:block;border:0;padding:1px 0;text-align:left}
   .cards td[data-h]::before{content:attr(data-h) ": "; color:var(--soft)}
+  .brief td{display:inline-block;padding-right:12px}
+  .brief td:first-child{display:block}
+  .brief td:first-child::before{content:none!important}
 }
 @media print{
   :root{color-scheme:light}

@@ -159,6 +159,12 @@ async def test_the_same_names_in_two_clusters_are_not_taken_for_one_service() ->
         await read(Server({RUNNING: pods}))
 
 
+async def test_an_up_without_the_label_that_relabelling_adds_is_no_second_cluster() -> None:
+    pods = [series(RUNNING, {15: 3}, instance="i", cluster="west"), series("up", {15: 1}, instance="i")]
+    (found,) = await read(Server({RUNNING: pods}))
+    assert len(found.moments) == 2
+
+
 async def test_one_cluster_can_be_named() -> None:
     server = Server({"kube_deployment_spec_replicas": [series("x", {10: 9}, deployment="chat", cluster="west")]})
     await read(server, matchers={"cluster": "west"})
