@@ -37,7 +37,6 @@ class Checking:
     thresholds: dict[str, str] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     errors: list[Remark] = field(default_factory=list)
-    judged: int = 0
     _concerned: set[int] = field(default_factory=set)
     _known: dict[int, Serves] = field(default_factory=dict)
     _services: list[tuple[Manifest, InferenceDeployment]] = field(default_factory=list)
@@ -64,6 +63,11 @@ class Checking:
     def concerns(self, manifest: Manifest) -> bool:
         """Whether an object has to do with LLM inference: it serves it, scales it, or declares it."""
         return id(manifest) in self._concerned
+
+    @property
+    def judged(self) -> int:
+        """How many objects do: an InferenceService, which serves and scales, is one."""
+        return len(self._concerned)
 
     def declared_minimum(self, workload: Manifest) -> int | None:
         """The minimum that an InferenceDeployment declares for a workload."""
@@ -101,7 +105,6 @@ class Checking:
         what = self._serves(manifest, one, target, declared=mine is not None)
         if what is None:
             return
-        self.judged += 1
         self._concerned.add(id(manifest))
         cap, doubt = what
         yield Judged(manifest, one, target, self._snapshot(one, target, mine, manifest, doubt), cap, doubt)
@@ -175,7 +178,6 @@ class Checking:
         if self._serving(workload) is Serves.OTHER:
             return ()
         template = template_of(workload, self.found.manifests)
-        self.judged += 1
         self._concerned.add(id(workload))
         read = any(follows_load(metric) for judged in scaled for metric in judged.autoscaler.metrics)
         named = any(_names(one, workload) for _, one in declared)

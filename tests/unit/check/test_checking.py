@@ -221,3 +221,8 @@ def test_a_part_of_an_autoscaler_is_skipped_with_a_remark() -> None:
     one, found = checking(deployment(), part)
     assert found == []
     assert "part of an object, skipped" in one.remarks[0].text
+
+
+@pytest.mark.parametrize(("text", "count"), [(KSERVE, 1), (deployment(), 1), (f"{deployment()}---\n{hpa(CPU)}", 2)])
+def test_each_object_that_concerns_llm_inference_is_counted_once(text: str, count: int) -> None:
+    assert checking(text)[0].judged == count

@@ -100,7 +100,7 @@ class Followed:
             self._fits_since = None
             self._lapses = _renewed(after, judge, decided.to, self._lapses)
         if at >= self._lapses:
-            return self._ended(self._lapses)
+            return self._ended(max(self._lapses, decided.at))
         self.decided = replace(decided, seconds_held=at - decided.at)
         return None
 
