@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
@@ -21,8 +21,8 @@ Told = Callable[[str, float], None]
 """Called with the service that is replayed, and which share of the time lies behind; 1 when it is done."""
 TICK = 0.2
 """Seconds between two looks at what the processes say."""
-FINE = 0.002
-"""Shares that a process tells are so far apart."""
+ALMOST = 0.999
+"""Share of the last instants: 1 says that a service is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def replay_all(
     if min(jobs, len(subjects)) > 1:
         return _side_by_side(options, subjects, span, told, jobs)
     found: list[Found] = []
-    with closing(PastReader(options)) as reader:
+    with closing(PastReader(options)) as reader, suppress(KeyboardInterrupt):
         for subject in subjects:
             found.append(_replayed(subject, reader, span, told))
             if found[-1].interrupted:
@@ -59,12 +59,12 @@ def _replayed(subject: Subject, reader: PastReader, span: Span, told: Told) -> F
     replay, length = PrometheusReplay(subject, span), max(1.0, span.end - span.start)
     error, interrupted = None, False
     try:
-        replay.run(reader, lambda at: told(replay.name, (at - span.start) / length))
+        replay.run(reader, lambda at: told(replay.name, min(ALMOST, (at - span.start) / length)))
+        told(replay.name, 1.0)
     except SourceError as failed:
         error = failed
     except KeyboardInterrupt:
         interrupted = True
-    told(replay.name, 1.0)
     fleet = replay.fleet
     return Found(
         subject, replay.result(), replay.came_to, fleet.told_counts, fleet.told_ready, error, interrupted=interrupted
@@ -74,35 +74,52 @@ def _replayed(subject: Subject, reader: PastReader, span: Span, told: Told) -> F
 def _side_by_side(
     options: PrometheusOptions, subjects: Sequence[Subject], span: Span, told: Told, jobs: int
 ) -> list[Found]:
+    """Whatever ends it early, the processes are told to stop before they are waited for."""
     context = get_context("spawn")
-    stop, shares = context.Event(), context.SimpleQueue()
-    done: dict[int, Found] = {}
+    stop, shares = context.Event(), context.Array("d", len(subjects), lock=False)
+    found: dict[int, Found] = {}
     with ProcessPoolExecutor(min(jobs, len(subjects)), context, _begin, (stop, shares)) as pool:
-        with _deaf():
-            going = {pool.submit(_work, options, one, span): place for place, one in enumerate(subjects)}
-        while going:
-            try:
-                _look(going, done, shares, told)
-            except KeyboardInterrupt:
-                stop.set()
-                for one in going:
-                    one.cancel()
-    return [done[place] for place in sorted(done)]
-
-
-def _look(going: dict[Future[Found], int], done: dict[int, Found], shares: Any, told: Told) -> None:
-    """What has ended goes from `going` to `done`; of those that were cancelled nothing is known."""
-    ended, _ = wait(going, TICK, FIRST_COMPLETED)
-    while not shares.empty():
-        told(*shares.get())
-    for one in ended:
         try:
+            with _deaf():
+                going = {pool.submit(_work, place, options, one, span): place for place, one in enumerate(subjects)}
+            _until_done(going, found, lambda place: told(subjects[place].declared.key, shares[place]), stop)
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    return [found[place] for place in sorted(found)]
+
+
+def _until_done(
+    going: dict[Future[Found], int], found: dict[int, Found], shown: Callable[[int], None], stop: Any
+) -> None:
+    """What has ended goes from `going` to `found`. Ctrl-C, at whatever line, asks for what there is; a second one
+    ends the waiting."""
+    try:
+        _wait(going, found, shown)
+    except KeyboardInterrupt:
+        stop.set()
+        for one in going:
+            one.cancel()
+        _wait(going, found, shown)
+
+
+def _wait(going: dict[Future[Found], int], found: dict[int, Found], shown: Callable[[int], None]) -> None:
+    while going:
+        ended, left = wait(going, TICK, FIRST_COMPLETED)
+        for one in [*ended, *left]:
+            shown(going[one])
+        for one in ended:
             if not one.cancelled():
-                done[going[one]] = one.result()
-        except BrokenProcessPool:
-            hint = "perhaps for want of memory: --jobs 1 takes the least"
-            raise ScalewardenError("a process that replays a service was killed", hint=hint) from None
-        del going[one]
+                found[going[one]] = _told(one)
+            del going[one]
+
+
+def _told(one: Future[Found]) -> Found:
+    try:
+        return one.result()
+    except BrokenProcessPool:
+        hint = "perhaps for want of memory: --jobs 1 takes the least"
+        raise ScalewardenError("a process that replays a service was killed", hint=hint) from None
 
 
 @contextmanager
@@ -118,23 +135,18 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-_told_to: dict[str, Any] = {}
-"""Of this process, where it is one of several: what stops it, and where it tells how far it is."""
+_shared: dict[str, Any] = {}
+"""Of this process, where it is one of several: what stops it, and where it says how far it is."""
 
 
 def _begin(stop: Any, shares: Any) -> None:
-    _told_to.update(stop=stop, shares=shares)
+    _shared.update(stop=stop, shares=shares)
 
 
-def _work(options: PrometheusOptions, subject: Subject, span: Span) -> Found:
-    last = -1.0
-
-    def told(name: str, share: float) -> None:
-        nonlocal last
-        if share >= 1.0 or share - last >= FINE:
-            last = share
-            _told_to["shares"].put((name, share))
-        if share < 1.0 and _told_to["stop"].is_set():
+def _work(place: int, options: PrometheusOptions, subject: Subject, span: Span) -> Found:
+    def told(_: str, share: float) -> None:
+        _shared["shares"][place] = share
+        if share < 1.0 and _shared["stop"].is_set():
             raise KeyboardInterrupt
 
     with closing(PastReader(options)) as reader:

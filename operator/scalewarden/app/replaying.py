@@ -53,8 +53,8 @@ class Span:
 
     @classmethod
     def of(cls, start: float, end: float, step: float | None = None) -> "Span":
-        """With the step that was asked for, or one that gives `USUAL` instants at most, as `FINEST` as may be."""
-        return cls(start, end, step or max(FINEST, (end - start) / USUAL // FINEST * FINEST))
+        """With the step that was asked for, or one that gives `USUAL` instants, from `FINEST` to `STRETCH`."""
+        return cls(start, end, step or min(STRETCH, max(FINEST, (end - start) / USUAL // FINEST * FINEST)))
 
     def next(self, at: float, changes: Sequence[float]) -> float:
         """The instant after `at`: soon, where the replica count changes about then."""
@@ -210,6 +210,7 @@ class _Past:
         found: dict[PodKey, Series] = {key: seen.window.scrapes or NOTHING for key, seen in best.items()}
         return replace(
             self._subject.facts,
+            scrape_interval=None,  # that of the server is seen in its samples
             target=_wanting(self._subject.facts.target, self.fleet.desired(at)),
             replicas=replicas,
             scrapes={key: series for key, series in found.items() if key in keys},

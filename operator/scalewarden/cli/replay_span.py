@@ -5,7 +5,7 @@ import re
 from scalewarden.app.replaying import FINEST, Span
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds, unix_seconds
-from scalewarden.sources.prometheus_past import AHEAD
+from scalewarden.sources.prometheus_past import AHEAD, STRETCH
 
 DAY = 86_400.0
 LONGEST = 400 * DAY
@@ -60,4 +60,7 @@ def _step(text: str | None) -> float | None:
         raise BadInput(str(error), where="--step") from None
     if found < 1.0:
         raise BadInput(f"{text} is less than a second", where="--step", hint="an operator evaluates every 15s")
+    if found > STRETCH:
+        hint = "between two looks that are further apart nothing would be known"
+        raise BadInput(f"{text} is more than half an hour", where="--step", hint=hint)
     return found

@@ -9,6 +9,9 @@ from scalewarden.model.signal import Point
 from scalewarden.sources.prometheus_past import AHEAD, Moment
 from scalewarden.sources.prometheus_query import Target
 
+TOLD_LASTS = 3600.0
+"""Seconds that what kube-state-metrics told stands where it does not tell it any more."""
+
 
 class _Tried(NamedTuple):
     """The last scrape of one target: when, whether it went well, and whether the target has ever told an engine's
@@ -51,21 +54,29 @@ class PastPod:
         return follows or at - self.seen[index - 1] <= 1.5 * interval
 
     def look(self, at: float, *, here: bool) -> None:
-        """Bring its lives and its readiness up to `at`."""
+        """Bring its lives and its readiness up to `at`. What came between two looks is as it was told, not as of
+        the look."""
         if not here:
             self.born, self.ready_since = None, None
             return
-        if self.born is None:
-            self.born = next((start for start, end in reversed([*self.lives()]) if start <= at), at)
+        began = self._began(at)
+        fresh = self.born is None or began > self.born + AHEAD
+        if fresh:
+            self.born, self.ready_since = began, None
         if not self.serves(at):
             self.ready_since = None
-        elif self.ready_since is None:
-            self.ready_since = at
+            return
+        since = self._ready_from(at)
+        if since is None:
+            since = self.ready_since or (began if fresh else at)
+        self.ready_since = since
 
     def serves(self, at: float) -> bool:
-        """What kube-state-metrics last said; where it says nothing, that it could be scraped."""
+        """What kube-state-metrics last said of this life; where it says nothing, that it could be scraped."""
         index = bisect_right(self._ready, at, key=lambda point: point.at)
-        return self._ready[index - 1].value == 1.0 if index else self._answers(at)
+        if index and self._of_this_life(self._ready[index - 1], at):
+            return self._ready[index - 1].value == 1.0
+        return self._answers(at)
 
     def lives(self) -> Iterator[tuple[float, float]]:
         """From when to when it was there, as far as that is known."""
@@ -75,8 +86,27 @@ class PastPod:
                 yield self.seen[start], at
                 start = index + 1
 
+    def _began(self, at: float) -> float:
+        """When the life of this instant began; the one that is known, where its beginning is forgotten."""
+        index = bisect_right(self.seen, at) - 1
+        while index > 0 and self.seen[index] - self.seen[index - 1] <= AHEAD:
+            index -= 1
+        return self.born if index <= 0 and self.born is not None else self.seen[max(0, index)]
+
+    def _ready_from(self, at: float) -> float | None:
+        """Since when kube-state-metrics has said 1; None where it says nothing, or has for longer than is known."""
+        index = bisect_right(self._ready, at, key=lambda point: point.at) - 1
+        if index < 0 or not self._of_this_life(self._ready[index], at):
+            return None
+        while index > 0 and self._ready[index - 1].value == 1.0 and self._of_this_life(self._ready[index - 1], at):
+            index -= 1
+        return None if index == 0 and self.ready_since is not None else self._ready[index].at
+
+    def _of_this_life(self, point: Point, at: float) -> bool:
+        return at - point.at <= TOLD_LASTS and (self.born is None or point.at >= self.born)
+
     def _answers(self, at: float) -> bool:
-        """Any target that tells an engine's series; where none does, any at all."""
-        everyone = list(self._tried.values())
+        """Any target of this life that tells an engine's series; where none does, any at all."""
+        everyone = [one for one in self._tried.values() if self.born is None or one.at >= self.born]
         lately = [one for one in everyone if at - one.at <= AHEAD] or everyone
         return any(one.well for one in [one for one in lately if one.tells] or lately)

@@ -23,16 +23,20 @@ class Course(NamedTuple):
 
 
 def sort_told(
-    result: Iterable[Mapping[str, Any]], label: str, ours: Callable[[PodKey], bool], into: dict[PodKey, list[Course]]
+    result: Iterable[Mapping[str, Any]],
+    label: str,
+    ours: Callable[[PodKey], bool],
+    into: dict[str, dict[PodKey, list[Course]]],
 ) -> None:
-    """Add what was told of our objects, by namespace and by the name in `label`. Raises LookupError, TypeError,
-    ValueError or AttributeError for what is no series."""
+    """Add what was told of our objects, by series, and by namespace and the name in `label`. Raises LookupError,
+    TypeError, ValueError or AttributeError for what is no series."""
     for series in result:
         metric = series["metric"]
         key = PodKey(str(metric.get("exported_namespace", metric.get("namespace", ""))), str(metric[label]))
         if ours(key):
             place = tuple(str(metric.get(name, "")) for name in PLACES)
-            into.setdefault(key, []).append(Course(place, counts(series)))
+            of_name = into.setdefault(str(metric["__name__"]), {})
+            of_name.setdefault(key, []).append(Course(place, counts(series)))
 
 
 def counts(series: Mapping[str, Any]) -> tuple[Point, ...]:
@@ -42,12 +46,17 @@ def counts(series: Mapping[str, Any]) -> tuple[Point, ...]:
 
 
 def together(courses: Iterable[Course]) -> list[Point]:
-    """One course of several copies, oldest first: the longest, and others where it is silent."""
+    """One course of several, oldest first: the longest, what came before and after it (of a pod that got its name
+    again, of another kube-state-metrics), and of copies beside it what fills its silence."""
     found: list[Point] = []
     for one in sorted(courses, key=lambda one: -len(one.points)):
-        fresh = [point for point in one.points if not _near(found, point.at)]
+        fresh = [point for point in one.points if _outside(found, point.at) or not _near(found, point.at)]
         found = sorted([*found, *fresh], key=lambda point: point.at)
     return found
+
+
+def _outside(found: Sequence[Point], at: float) -> bool:
+    return not found or not found[0].at <= at <= found[-1].at
 
 
 def _near(found: Sequence[Point], at: float) -> bool:

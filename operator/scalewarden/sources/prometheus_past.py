@@ -9,6 +9,7 @@ Blocking: call it from a thread, or from a command.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 from scalewarden.errors import SourceError
@@ -36,7 +37,7 @@ _DESIRED = {
     "StatefulSet": ("kube_statefulset_replicas", "statefulset"),
     "ReplicaSet": ("kube_replicaset_spec_replicas", "replicaset"),
 }
-_READY = "kube_pod_status_ready"
+_READY, _PHASE = "kube_pod_status_ready", "kube_pod_status_phase"
 
 
 class Moment(NamedTuple):
@@ -105,7 +106,7 @@ class PastReader:
             return self._options.wanted
 
     def _stretch(self, family: Family, target: Target, wanted: Wanted, start: float, end: float) -> Stretch:
-        seconds = round(end - start + AHEAD)
+        seconds = ceil(end - start + AHEAD)
         sorter = Sorter(family, self._labels, wanted)
         names, fixed = any_of(sorted({UP, *wanted.all})), fixed_labels(self._options.matchers)
         for labels in (self._labels, self._labels.exported):
@@ -126,25 +127,31 @@ class PastReader:
         name, label = _DESIRED[target.kind]
         one = f"{label}={quoted(target.name)}{fixed_labels(self._options.matchers)}"
         own = PodKey(namespace, target.name)
-        return self._told(f"{name}{{{one}}}[{seconds}s]", at, label, own.__eq__).get(own, [])
+        found = self._told(f"{name}{{{one}}}[{seconds}s]", at, label, own.__eq__).get(name, {})
+        return together(found.get(own, ()))
 
     def _ready(self, family: Family, seconds: int, at: float) -> dict[str, list[Point]]:
-        """kube-state-metrics writes the pod as its own label; a scrape without honor_labels renames it."""
+        """What is said of pods that have not ended: one that was evicted stays, with its name, until it is deleted.
+        kube-state-metrics writes the pod as its own label; a scrape without honor_labels renames it."""
         for own in (self._own_pod, not self._own_pod):
             pod, fixed = "pod" if own else "exported_pod", fixed_labels(self._options.matchers)
-            one = f'condition="true",{pod}=~{quoted(family.regex)}{fixed}'
-            found = self._told(f"{_READY}{{{one}}}[{seconds}s]", at, pod, family.__contains__)
-            if found:
+            one = f'condition=~"true|",phase=~"Failed|Succeeded|",{pod}=~{quoted(family.regex)}{fixed}'
+            found = self._told(f'{{__name__=~"{_READY}|{_PHASE}",{one}}}[{seconds}s]', at, pod, family.__contains__)
+            if _READY in found:
                 self._own_pod = own
-                return {key.pod: points for key, points in found.items()}
+                ended = found.get(_PHASE, {})
+                return {key.pod: _living(several, ended.get(key, ())) for key, several in found[_READY].items()}
         return {}
 
-    def _told(self, selector: str, at: float, label: str, ours: Callable[[PodKey], bool]) -> dict[PodKey, list[Point]]:
-        """What kube-state-metrics says of objects that are ours, by namespace and the name in `label`."""
-        found: dict[PodKey, list[Course]] = {}
+    def _told(
+        self, selector: str, at: float, label: str, ours: Callable[[PodKey], bool]
+    ) -> dict[str, dict[PodKey, list[Course]]]:
+        """What kube-state-metrics says of objects that are ours: by series, and by namespace and name in `label`."""
+        found: dict[str, dict[PodKey, list[Course]]] = {}
         self._ask(selector, at, lambda result: sort_told(result, label, ours, found))
-        one_place({course.place for courses in found.values() for course in courses}, self.where)
-        return {key: together(courses) for key, courses in found.items()}
+        courses = (course for objects in found.values() for several in objects.values() for course in several)
+        one_place({course.place for course in courses}, self.where)
+        return found
 
     def _wrote(self, moments: Sequence[Moment], start: float, end: float) -> tuple[float, ...] | None:
         """Where pods are silent for minutes: when the server wrote anything at all, a minute exactly; else None."""
@@ -164,3 +171,9 @@ class PastReader:
     def _whole(self, told: Told) -> None:
         if told.partial:
             raise partial(told.partial, self.where)
+
+
+def _living(ready: Sequence[Course], ended: Sequence[Course]) -> list[Point]:
+    """Without the instants at which the pod had failed or was done: both are told in one page."""
+    over = {point.at for course in ended for point in course.points if point.value == 1.0}
+    return [point for point in together(ready) if point.at not in over]

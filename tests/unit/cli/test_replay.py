@@ -10,15 +10,19 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scalewarden.app.replaying import PrometheusReplay
+from scalewarden.app.replay_jobs import replay_all
+from scalewarden.app.replaying import PrometheusReplay, Span
 from scalewarden.cli import replay_work
 from scalewarden.cli.replay_span import of_history
+from scalewarden.cli.replay_subjects import of_manifests
 from scalewarden.errors import PartialResponse
+from scalewarden.sources.prometheus_options import PrometheusOptions
 from scalewarden.surfaces.replay_json_models import ReplayDocument
 from tests.prometheus_process import until
 from tests.unit.cli.command import Command
@@ -95,6 +99,7 @@ def test_an_interrupted_replay_shows_what_was_done(scalewarden: Command, monkeyp
         ([UNSAFE, "--from", "yesterday"], "'yesterday' is no instant"),
         ([UNSAFE, "--step", "0s"], "less than a second"),
         ([UNSAFE, "--step", "often"], "not a duration"),
+        ([UNSAFE, "--step", "1h"], "more than half an hour"),
         ([UNSAFE, "--from", "2026-11-22T04:00:00Z", "--to", "2026-11-22T03:00:00Z"], "end before it begins"),
         (["nowhere"], "there is no such folder"),
         ([Path(__file__).parent], "no recording.yaml is in it"),
@@ -291,3 +296,15 @@ async def test_a_process_that_is_killed_is_an_error_that_says_what_to_do(tmp_pat
         out, err = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out) == (2, b"")
     assert b"a process that replays a service was killed" in err and b"--jobs 1" in err and b"Traceback" not in err
+
+
+async def test_what_nobody_expected_in_a_process_ends_all_of_them_at_once(tmp_path: Path) -> None:
+    (tmp_path / "objects.yaml").write_text(SERVICE)
+    (good,), _ = of_manifests([str(tmp_path / "objects.yaml")], None)
+    now = time.time()
+    async with http_server(of_two(now, 300)) as port:
+        options = PrometheusOptions(f"http://127.0.0.1:{port}")
+        many = [good, replace(good, facts=None), *[good] * 20]  # type: ignore[arg-type]
+        work = asyncio.to_thread(replay_all, options, many, Span(now - 3600, now, 1.0), lambda *_: None, 2)
+        with pytest.raises(AttributeError):
+            await asyncio.wait_for(work, 60)

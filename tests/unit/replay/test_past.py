@@ -12,6 +12,7 @@ from scalewarden.app.replaying import AFTER, FINEST, PrometheusReplay, Span, Sub
 from scalewarden.errors import SourceUnavailable
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.signal import Point
+from scalewarden.model.snapshot import History
 from scalewarden.model.verdict import Reason
 from scalewarden.model.workload import Target
 from scalewarden.signals.sample import Sample, Scrape
@@ -155,11 +156,20 @@ def test_the_surge_of_a_rollout_is_not_wanted() -> None:
     counted, old, new = Counted(), rolled("7d9c5b6f4d", 4), rolled("5f6d7c8b9c", 4)
     course = [old, [*old, new[0]], [*old[:3], *new[:2]], [*old[:1], *new], new]
     assert [counted.count(pods, NOW + 60 * n) for n, pods in enumerate(course)] == [4] * 5
-    assert counted.count(new[:2], NOW + 400) == 2
+    fewer = [*old[:1], *new[:1]]
+    assert [counted.count([*new, *old[:1]], NOW + 270)] == [4]
+    assert [counted.count(fewer, NOW + at) for at in (280, 390, 401)] == [4, 4, 2]  # no dip, but fewer
+    assert counted.count(new[:2], NOW + 420) == 2
     assert counted.count([*new[:2], *old[:1]], NOW + 500) == 2
     assert counted.count([*new[:2], *old[:1]], NOW + 500 + ROLLOUT + 1) == 3  # a canary that stays
     assert counted.count([], NOW + 2000) == 0
     assert counted.count([*new[:1], *old[:1]], NOW + 2100) == 2  # nothing is known of the time before
+
+
+def test_a_controller_that_was_gone_begins_anew() -> None:
+    counted, old, new = Counted(), rolled("7d9c5b6f4d", 4), rolled("5f6d7c8b9c", 1)
+    assert [counted.count(old, NOW), counted.count([*old, *new], NOW + 60), counted.count([], NOW + 120)] == [4, 4, 0]
+    assert [counted.count(old, NOW + 5000), counted.count([*old, *new], NOW + 5060)] == [4, 4]
 
 
 def test_pods_with_ordinals_are_counted_one_by_one() -> None:
@@ -200,6 +210,45 @@ def test_a_name_that_is_given_again_is_a_new_pod() -> None:
     assert fleet.changes() == [NOW, NOW + 600, NOW + 1200]
 
 
+def test_a_name_that_is_given_again_does_not_inherit_readiness() -> None:
+    told = {"chat-1": [Point(NOW + at, 1.0) for at in every(0, 600)] + [Point(NOW + 1250, 0.0), Point(NOW + 1300, 1.0)]}
+    fleet = PastFleet("serving", NOW - 1000)
+    moments = [*(moment(at, "chat-1") for at in every(0, 600)),
+               *(moment(at, "chat-1", up=0.0, tells=False) for at in every(1200, 1920))]  # fmt: skip
+    fleet.take(Stretch(NOW, NOW + 1800, moments, ready=told))
+    seen = {}
+    for one in moments:
+        fleet.reach(one)
+        seen[one.at - NOW] = [(pod.ready, pod.ready_since) for pod in fleet.replicas(one.at)]
+    assert seen[600] == [(True, NOW)]
+    assert [seen[at] for at in (1200, 1245, 1260)] == [[(False, None)]] * 3
+    assert seen[1800] == [(True, NOW + 1300)]
+
+
+@pytest.mark.parametrize("step", [15, 465])
+def test_when_a_pod_became_ready_does_not_depend_on_when_it_was_looked_at(step: int) -> None:
+    """Replaced, and restarted, between two looks."""
+    lives = {"chat-0": [*every(0, 300), *every(540, 1920)], "chat-1": every(0, 1920)}
+    told = {
+        "chat-0": [Point(NOW + at, float(not 540 <= at < 720)) for at in lives["chat-0"]],
+        "chat-1": [Point(NOW + at, float(not 990 <= at < 1100)) for at in lives["chat-1"]],
+    }
+    fleet = PastFleet("serving", NOW - 1000)
+    fleet.take(
+        Stretch(NOW, NOW + 1800, sorted(moment(at, pod) for pod, some in lives.items() for at in some), ready=told)
+    )
+    for at in range(0, 1800, step):
+        last = {one.pod: one.ready_since for one in fleet.replicas(NOW + at)}
+    assert last == {"chat-0": NOW + 720, "chat-1": NOW + 1110}
+
+
+def test_readiness_that_is_no_longer_told_is_believed_for_an_hour() -> None:
+    told = {"a": [Point(NOW, 1.0)]}
+    fleet = played({"a": every(0, 5400)}, ready=told, end=5400)
+    fleet.reach(moment(5400, "a", up=0.0))
+    assert [fleet.replicas(NOW + at)[0].ready for at in (3600, 3615)] == [True, False]
+
+
 def test_a_pod_answers_where_any_target_with_the_engines_series_does() -> None:
     fleet = played({"a": every(0, 600)})
     fleet.reach(moment(600, "a", up=0.0, port=9999, tells=False))  # a port without metrics
@@ -218,7 +267,7 @@ def test_who_is_ready_is_told_or_who_can_be_scraped() -> None:
     fleet = played({"a": every(0, 600), "b": every(0, 600)}, ready=told)
     before, after = ({one.pod: one for one in fleet.replicas(NOW + at)} for at in (30, 75))
     assert (before["a"].ready, after["a"].ready, before["b"].ready) == (False, True, True)
-    assert after["a"].ready_since == NOW + 75 and fleet.told_ready
+    assert after["a"].ready_since == NOW + 60 and fleet.told_ready
     fleet.reach(moment(600, "b", up=0.0))
     assert [one.ready for one in fleet.replicas(NOW + 600)] == [True, False]
 
@@ -244,7 +293,7 @@ def test_what_is_long_gone_is_forgotten() -> None:
 
 def test_calm_times_are_judged_coarsely_and_changes_finely() -> None:
     assert Span.of(0.0, 86_400.0).step == 15.0 and Span.of(0.0, 31 * 86_400.0).step == 465.0
-    assert Span.of(0.0, 31 * 86_400.0, 60.0).step == 60.0
+    assert Span.of(0.0, 31 * 86_400.0, 60.0).step == 60.0 and Span.of(0.0, 400 * 86_400.0).step == STRETCH
     span, instants, at = Span(0.0, 10_000.0, 450.0, before=315.0), [], 0.0
     while at < 6000:
         instants.append(at)
@@ -321,6 +370,31 @@ def test_the_glass_that_is_broken_now_was_not_broken_then() -> None:
     assert found is not None
     (one,) = found.decided
     assert one.reason is not Reason.BREAK_GLASS and one.refused
+
+
+def test_how_fresh_a_sample_is_goes_by_how_the_server_scraped() -> None:
+    """A cluster's objects say how often the operator scrapes: that was nobody then."""
+    subject = Subject(declared(), Facts(target=None, replicas=(), scrapes={}, scrape_interval=15.0))
+    replay = PrometheusReplay(subject, Span(START, START + STRETCH, 60.0))
+    seen: list[float | None] = []
+    original = replay._past.snapshot
+
+    def snapshot(at: float) -> Any:
+        made = original(at)
+        seen.append(made(History(since=NOW), None).scrape_interval)
+        return made
+
+    replay._past.snapshot = snapshot  # type: ignore[method-assign]
+    replay.run(Sparse(), lambda at: None)  # type: ignore[arg-type]
+    assert seen[-1] == 60.0
+
+
+class Sparse(Reader):
+    """Scraped once a minute."""
+
+    def stretches(self, *given: Any) -> Iterator[Stretch]:
+        for one in super().stretches(*given):
+            yield Stretch(one.start, one.end, [moment for moment in one.moments if (moment.at - NOW) % 60 == 0])
 
 
 def test_what_was_judged_before_a_failure_stands() -> None:

@@ -208,7 +208,8 @@ async def test_whether_the_server_wrote_anything_is_asked_only_where_pods_are_si
     often = {float(at): 3.0 for at in range(15, 735, 15)}
     talking = Server({RUNNING: [series(RUNNING, often, instance="i")]})
     assert [one.wrote for one in await read(talking)] == [None] and not talking.asked_whether_it_wrote
-    told = Server({"kube_deployment_spec_replicas": [series("x", {10: 2}, deployment="chat")]})
+    count = "kube_deployment_spec_replicas"
+    told = Server({count: [series(count, {10: 2}, deployment="chat")]})
     assert [one.wrote for one in await read(told)] == [None] and not told.asked_whether_it_wrote
     silent = Server({RUNNING: [series(RUNNING, {15: 3}, instance="i")]}, wrote=(60, 120))
     assert [one.wrote for one in await read(silent)] == [(NOW + 60, NOW + 120)]
@@ -222,6 +223,34 @@ def test_two_copies_are_one_course_that_does_not_flap() -> None:
     found = together([second, first])
     assert [point.at for point in found] == [*range(0, 300, 30), 500, 530]
     assert [point.value for point in found] == [4.0, 4.0, *[2.0] * 10]
+
+
+def test_one_after_the_other_is_no_copy() -> None:
+    """A StatefulSet's pod that began anew, at once: the second series has another uid, and says 0 at first."""
+    old = Course((), tuple(Point(float(at), 1.0) for at in range(0, 600, 15)))
+    new = Course((), tuple(Point(float(at), float(at > 690)) for at in range(607, 900, 15)))
+    for order in ([old, new], [new, old]):
+        assert together(order) == [*old.points, *new.points]
+
+
+async def test_a_pod_that_failed_is_gone_though_it_is_not_deleted_yet() -> None:
+    ready, phase = "kube_pod_status_ready", "kube_pod_status_phase"
+    at = range(15, 600, 15)
+    told = [series(ready, {one: float(one < 300) for one in at}, condition="true")]
+    phases = [series(phase, {one: float(one >= 300) for one in at}, phase="Failed"),
+              series(phase, dict.fromkeys(at, 0.0), phase="Succeeded")]  # fmt: skip
+    (found,) = await read(Server({ready: told, phase: phases}))
+    assert [point.at - NOW for point in found.ready[POD]] == list(range(15, 300, 15))
+
+
+async def test_no_page_falls_between_two_stretches() -> None:
+    """Halved until they are 112.5 s: what is asked for begins no later than where the one before ended."""
+    server = Server({}, most=240)
+    found = await read(server, 450.0)
+    asked = sorted({(at, float(re.search(r"\[(\d+)s\]$", query)[1])) for query, at in server.asked if RUNNING in query})  # type: ignore[index]
+    spans = [(at - seconds, at - AHEAD) for at, seconds in asked if seconds <= 240]
+    assert len(found) == 4 and all(begins <= ended for (begins, _), (_, ended) in zip(spans[1:], spans, strict=False))
+    assert spans[0][0] <= NOW
 
 
 def test_a_key_of_another_namespace_is_not_ours() -> None:
