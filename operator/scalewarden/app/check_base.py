@@ -1,8 +1,10 @@
 """Counts that a change lowers: a smaller `replicas`, `minReplicas` or `maxReplicas` than in the base."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.checked import Checked, Level
 from scalewarden.rules.scaledown import survivors_overcommitted
 from scalewarden.sources.autoscalers import READERS
@@ -18,17 +20,24 @@ _FIELDS = {
     "InferenceDeployment": ("spec.policy.minReplicas",),
 }
 _WORKLOAD = ("spec.replicas",)
+_DEFAULTS = {
+    "spec.replicas": 1, "spec.minReplicas": 1, "spec.minReplicaCount": 0, "spec.maxReplicaCount": 100,
+    "spec.predictor.minReplicas": 1,
+}  # fmt: skip
+"""What holds where a field that was there is left out (Kubernetes, KEDA, KServe)."""
 _MINIMA = frozenset({"minReplicas", "minReplicaCount", "idleReplicaCount"})
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A count that the change lowers; before and after are replicas."""
+    """A count that the change lowers; before and after are replicas. left_out: the change removes the field, so that
+    its default holds."""
 
     manifest: Manifest
     field: str
     before: int
     after: int
+    left_out: bool = False
 
     @property
     def name(self) -> str:
@@ -54,29 +63,53 @@ class Lowered:
         return ((manifest.kind, manifest.name), *made)
 
 
-def lowered(now: Iterable[Manifest], base: Iterable[Manifest]) -> Iterator[Lowered]:
+def lowered(now: Sequence[Manifest], base: Iterable[Manifest]) -> Iterator[Lowered]:
     """Every count of an object that is there in both and lower now."""
-    earlier = {(one.kind, one.namespace, one.name): one for one in base}
+    earlier: dict[tuple[str, str, str], list[Manifest]] = {}
+    for one in base:
+        earlier.setdefault((one.kind, one.namespace, one.name), []).append(one)
+    scaled = {(one.target_kind, one.target_name) for one in map(_autoscaler, now) if one}
     for manifest in now:
-        before = earlier.get((manifest.kind, manifest.namespace, manifest.name))
-        if before is None or not manifest.name:
+        before = _same_place(manifest, earlier.get((manifest.kind, manifest.namespace, manifest.name), ()))
+        if not before or not manifest.name:
             continue
         for field in _FIELDS.get(manifest.kind, _WORKLOAD):
-            old, new = _count(before, field), _count(manifest, field)
-            if old is not None and new is not None and new < old:
-                yield Lowered(manifest, field, old, new)
+            counts = [old for one in before if (old := _count(one, field)) is not None]
+            new, left_out = _count(manifest, field), False
+            if counts and new is None and not (field == "spec.replicas" and (manifest.kind, manifest.name) in scaled):
+                new = None if _written(manifest, field) else _DEFAULTS.get(field)
+                left_out = new is not None
+            if counts and new is not None and new < min(counts):
+                yield Lowered(manifest, field, min(counts), new, left_out)
+
+
+def _autoscaler(manifest: Manifest) -> Autoscaler | None:
+    return READERS[manifest.kind](manifest.value) if manifest.kind in READERS else None
+
+
+def _same_place(manifest: Manifest, several: Sequence[Manifest]) -> list[Manifest]:
+    """A repository holds one object of several environments: those whose path ends most alike."""
+    alike = [_alike(manifest, one) for one in several]
+    return [one for one, many in zip(several, alike, strict=True) if many == max(alike)]
+
+
+def _alike(one: Manifest, other: Manifest) -> int:
+    """How many names at the end of both paths are the same; that of a git ref stands before a colon."""
+    mine, theirs = (PurePath(each.text.file.rpartition(":")[2]).parts[::-1] for each in (one, other))
+    return next((n for n, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b), min(len(mine), len(theirs)))
 
 
 def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
     """A lowered count as a finding of SCL501; `said` is what is known of it."""
     rule = survivors_overcommitted.RULE
+    default = ", the default where nothing is written" if one.left_out else ""
     return Checked(
         rule=rule.code,
         name=rule.name,
         level=level,
         place=one.manifest.place(one.field),
         object=one.manifest.label,
-        message=f"{one.manifest.label} lowers {one.name} from {one.before} to {one.after}: {said}",
+        message=f"{one.manifest.label} lowers {one.name} from {one.before} to {one.after}{default}: {said}",
         remedy=remedy
         or f"Ask `scalewarden what-if NAME --replicas {one.after}` of the running service before it is merged.",
         field=one.field,
@@ -86,3 +119,8 @@ def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
 def _count(manifest: Manifest, field: str) -> int | None:
     *path, last = field.split(".")
     return count(child(manifest.value, *path).get(last))
+
+
+def _written(manifest: Manifest, field: str) -> bool:
+    *path, last = field.split(".")
+    return child(manifest.value, *path).get(last) is not None

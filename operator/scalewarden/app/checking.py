@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 from scalewarden.app.check_findings import Judged, autoscaler_findings, doubled, engine_findings
@@ -27,6 +28,7 @@ WORKLOADS = frozenset(
 JOBS = "ScaledJob"
 NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
 NO_GPU = "; the manifest asks for no GPU, which such an engine runs on unless told otherwise"
+NO_ENGINE = "; what it serves is not known, only that it does on a GPU"
 
 
 @dataclass(slots=True)
@@ -55,7 +57,8 @@ class Checking:
                 if judged.target is not None:
                     scaled.setdefault(id(judged.target), []).append(judged)
         for several in scaled.values():
-            findings += doubled(several)
+            if beside := _beside(several):
+                findings += doubled(beside)
         for workload in workloads:
             findings += self._workload(workload, scaled.get(id(workload), []), declared)
         return sorted(set(findings), key=lambda one: (one.place.file, one.place.line, one.rule))
@@ -76,7 +79,7 @@ class Checking:
 
     def declared(self, workload: Manifest) -> InferenceDeployment | None:
         """The InferenceDeployment among the manifests that names a workload."""
-        return next((one for _, one in self._services if _names(one, workload)), None)
+        return next((one for source, one in self._services if _names(source, one, workload)), None)
 
     def _declared(self) -> list[tuple[Manifest, InferenceDeployment]]:
         read = []
@@ -132,12 +135,13 @@ class Checking:
         """The loudest level that is fair, and the doubt that goes with it; None for what is left alone."""
         if manifest.kind == JOBS:
             template = child(manifest.value, "spec", "jobTargetRef", "template")
-            return (Level.ERROR, "") if serves(template) in (Serves.LLM, Serves.MAYBE_GPU) else None
+            return (Level.ERROR, "") if serves(template) in (Serves.LLM, Serves.MAYBE_GPU, Serves.UNKNOWN) else None
         if target is None:
             return (Level.ERROR, "") if declared else _by_name(manifest, one)
         what = Serves.LLM if declared else self._serving(target)
         fair = {
             Serves.LLM: (Level.ERROR, ""), Serves.MAYBE_GPU: (Level.WARNING, NO_GPU), Serves.ON_CPU: (Level.NOTE, ""),
+            Serves.UNKNOWN: (Level.WARNING, NO_ENGINE),
         }  # fmt: skip
         return fair.get(what)
 
@@ -162,7 +166,7 @@ class Checking:
         described = {**value, "spec": {**child(value, "spec"), "template": self._template(target, owner)}}
         facts = Facts(target=described, replicas=(), scrapes={}, autoscalers=(one,))
         snapshot = assemble(service, facts, at=0.0)
-        if doubt:  # such an engine, or such a name, runs on a GPU that this manifest does not show
+        if doubt or snapshot.workload.resource_claims:  # it runs on a GPU that this manifest does not show
             snapshot = replace(snapshot, workload=replace(snapshot.workload, gpu_resource="gpu"))
         return snapshot
 
@@ -180,7 +184,7 @@ class Checking:
         template = template_of(workload, self.found.manifests)
         self._concerned.add(id(workload))
         read = any(follows_load(metric) for judged in scaled for metric in judged.autoscaler.metrics)
-        named = any(_names(one, workload) for _, one in declared)
+        named = any(_names(source, one, workload) for source, one in declared)
         return engine_findings(workload, template, needed=read or named)
 
 
@@ -215,9 +219,25 @@ def _of_target(
     return None
 
 
-def _names(declared: InferenceDeployment, workload: Manifest) -> bool:
+def _beside(several: Sequence[Judged]) -> list[Judged]:
+    """Those of one target that would act on it together: different objects of one namespace, in one folder or below
+    it, or beside the target. Overlays of other environments are each applied alone."""
+
+    def together(one: Judged, other: Judged) -> bool:
+        if (one.autoscaler.kind, one.autoscaler.name) == (other.autoscaler.kind, other.autoscaler.name):
+            return False
+        mine, theirs = (PurePath(each.manifest.text.file).parent for each in (one, other))
+        own = PurePath(one.target.text.file).parent if one.target else mine
+        near = own in (mine, theirs) or mine.is_relative_to(theirs) or theirs.is_relative_to(mine)
+        return near and nearest.same_namespace(one.manifest.namespace, other.manifest.namespace)
+
+    return [one for one in several if any(together(one, other) for other in several)]
+
+
+def _names(source: Manifest, declared: InferenceDeployment, workload: Manifest) -> bool:
     reference = declared.spec.target_ref
-    return (reference.kind, reference.name) == (workload.kind, workload.name)
+    near = nearest.same_namespace(source.namespace, workload.namespace)
+    return near and (reference.kind, reference.name) == (workload.kind, workload.name)
 
 
 def _field_of(error: BadObject) -> str:

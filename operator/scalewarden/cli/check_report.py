@@ -8,8 +8,8 @@ from scalewarden.app.check_base import Lowered, finding, lowered
 from scalewarden.app.checking import Checking
 from scalewarden.cli.git_base import at_ref
 from scalewarden.model.check_config import CheckConfig
-from scalewarden.model.checked import Checked, Level, Report
-from scalewarden.sources.manifests.files import Found, collect
+from scalewarden.model.checked import Checked, Level, Place, Remark, Report
+from scalewarden.sources.manifests.files import STDIN, Found, collect
 
 if TYPE_CHECKING:
     from scalewarden.cli.check_live import Where
@@ -25,6 +25,9 @@ def report_of(paths: list[str], base: str | None, wanted: CheckConfig, asked: "W
     if base is not None:
         before = collect([base], wanted.exclude) if Path(base).exists() else at_ref(base, paths, wanted.exclude)
         findings += _of_base(checking, before, asked)
+        if STDIN in paths and not Path(base).exists():
+            what = f"has no earlier version at {base}: give --base a folder with what was rendered before"
+            checking.remarks.append(Remark(Place("<stdin>", 1), what))
     return Report(
         tuple(sorted(findings, key=lambda one: (one.place.file, one.place.line, one.rule))),
         found.files, found.documents, checking.judged,

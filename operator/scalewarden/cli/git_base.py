@@ -11,19 +11,34 @@ _HINT = "give a folder, or a branch, tag or commit of the repository that holds 
 
 
 def at_ref(ref: str, paths: Sequence[str], exclude: Sequence[str] = ()) -> Found:
-    """The files below `paths` as they are at a ref. Raises BadInput where git does not know it."""
+    """The files below `paths` as they were where this branch left the ref: what was merged there since is no change
+    of this branch. Where no common commit is known, as they are at the ref. Raises BadInput where git knows no such
+    ref."""
     found = Found()
     for path in (one for one in paths if one != STDIN):
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
         commit = _git(
             folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ref=ref
         ).strip()
+        commit = _left(folder, commit) or commit
         below = "." if Path(path).is_dir() else Path(path).name
         names = _git(folder, "ls-tree", "-r", "-z", "--name-only", commit, "--", below, ref=ref).split("\0")
         for name in names:
-            if name.endswith(ENDINGS) and not excluded(name, exclude):
+            if name.endswith(ENDINGS) and not excluded(str(folder / name), exclude, folder):
                 objects(f"{ref}:{name}", _git(folder, "show", f"{commit}:./{name}", ref=ref), found)
     return found
+
+
+def _left(folder: Path, commit: str) -> str:
+    """The last commit that HEAD has in common with another; empty where there is none, as in a shallow clone."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "merge-base", commit, "HEAD"],
+            capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.decode("ascii", errors="replace").strip()
 
 
 def _git(folder: Path, *command: str, ref: str) -> str:

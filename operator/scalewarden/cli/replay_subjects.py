@@ -28,7 +28,7 @@ def of_manifests(paths: Sequence[str], namespace: str | None) -> Subjects:
     subjects = [
         Subject(one.declared, one.facts)
         for one in every
-        if (not one.made or one.serves in (Serves.LLM, Serves.MAYBE_GPU))
+        if (not one.made or one.serves in (Serves.LLM, Serves.MAYBE_GPU, Serves.UNKNOWN))
         and namespace in (None, one.declared.namespace)
     ]
     if not subjects:

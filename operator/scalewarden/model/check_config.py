@@ -1,12 +1,13 @@
 """`.scalewarden.yaml`: what a repository wants of its checks."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scalewarden.model.checked import Level
 
-Loudness = Level | Literal["off"]
+Loudness = Annotated[Level | Literal["off"], BeforeValidator(lambda given: "off" if given is False else given)]
+"""YAML reads a bare `off` as false."""
 
 
 class CheckConfig(BaseModel):

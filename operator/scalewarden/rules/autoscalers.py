@@ -36,7 +36,8 @@ def acting(snapshot: Snapshot) -> Iterator[Autoscaler]:
 
 def worst(rule: Rule, snapshot: Snapshot, judge: Judge) -> Finding:
     """The loudest finding over all autoscalers, else one that could not speak; clear where there is none, or where each
-    is ignored for a reason. What is wrong with a paused one is only information: it moves nothing."""
+    is ignored for a reason. What is wrong with one that is paused, or that has no room, is only information: it moves
+    nothing."""
     findings = [_of_paused(autoscaler, judge(autoscaler)) for autoscaler in judged(snapshot)]
     fired = [finding for finding in findings if finding.fired]
     if fired:
@@ -50,9 +51,15 @@ def worst(rule: Rule, snapshot: Snapshot, judge: Judge) -> Finding:
 
 
 def _of_paused(autoscaler: Autoscaler, finding: Finding) -> Finding:
-    if autoscaler.paused is not Pause.ALL or not finding.fired:
+    if not finding.fired:
         return finding
-    return replace(finding, severity=Severity.INFO, message=f"{finding.message}; it is paused")
+    if autoscaler.paused is Pause.ALL:
+        return replace(finding, severity=Severity.INFO, message=f"{finding.message}; it is paused")
+    fixed = autoscaler.min_replicas is not None and autoscaler.min_replicas == autoscaler.max_replicas
+    if fixed and autoscaler.idle_replicas is None:
+        what = f"its minimum and maximum are both {autoscaler.min_replicas}, so it moves nothing"
+        return replace(finding, severity=Severity.INFO, message=f"{finding.message}; {what}")
+    return finding
 
 
 def cpu_or_memory(metric: AutoscalerMetric) -> bool:

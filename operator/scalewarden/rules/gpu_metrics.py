@@ -42,6 +42,11 @@ _LOAD = re.compile(
     r"|trt_llm_request_metrics",
     re.IGNORECASE,
 )
+_HOST = re.compile(
+    r"(?P<cpu>container_cpu_|process_cpu_seconds|node_cpu_seconds|container[|/]cpu[|/])"  # cAdvisor's, Google's
+    r"|container_memory_(working_set|usage|rss|cache)|process_resident_memory|container[|/]memory[|/]",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[a-zA-Z_][\w:./|]*")
 _NAMED = re.compile(r"""__name__\s*=~?\s*("[^"]*"|'[^']*')""")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'|`[^`]*`")
@@ -57,6 +62,15 @@ def kernel_utilization(metric: AutoscalerMetric) -> str | None:
 def busy_time(metric: AutoscalerMetric) -> str | None:
     """The same, and engine-active too: all of them are shares of time, not of capacity."""
     return _first(_KERNEL, metric) or _first(_ENGINE, metric)
+
+
+def host_use(metric: AutoscalerMetric) -> str | None:
+    """`cpu` or `memory` where the metric reads series of the pods' use of them, and none of load beside them."""
+    series = _first(_HOST, metric)
+    if series is None or follows_load(metric):
+        return None
+    found = _HOST.search(series)
+    return "cpu" if found and found["cpu"] else "memory"
 
 
 def framebuffer(metric: AutoscalerMetric) -> str | None:

@@ -40,12 +40,14 @@ def gpus_of_replica(snapshot: Snapshot) -> int:
 
 def uses_gpus(snapshot: Snapshot) -> bool | None:
     """True where pods request or hold a GPU, or run with GPU flags and no CPU build; None where the pod template is
-    not known and no device was seen."""
+    not known, or has claims to devices of which nothing is known, and none was seen."""
     workload = snapshot.workload
     if workload.requests_gpu or any(_holds_gpu(replica) for replica in snapshot.replicas):
         return True
     if workload.image is None and not workload.args:
         return None
+    if workload.resource_claims and not _is_cpu_build(workload):
+        return True if _has_gpu_flags(workload) else None
     return _has_gpu_flags(workload) and not _is_cpu_build(workload)
 
 

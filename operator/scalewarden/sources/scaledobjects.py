@@ -15,7 +15,10 @@ Object = Mapping[str, Any]
 
 _MINIMUM, _MAXIMUM = 0, 100
 _KEDA = "autoscaling.keda.sh"
-_ACTIVATIONS = ("activationThreshold", "activationValue", "activationTargetValue")
+_ACTIVATIONS = (
+    "activationThreshold", "activationValue", "activationTargetValue", "activationLagThreshold",
+    "activationQueueLength", "activationQueryValue", "activationTargetMetricValue", "activationTargetQueryValue",
+)  # fmt: skip
 _LONGEST_FLAG = 16
 _PODS_OWN = frozenset({"cpu", "memory"})
 _PROMQL = frozenset({"prometheus", "predictkube"})

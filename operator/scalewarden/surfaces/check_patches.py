@@ -15,17 +15,20 @@ _BRAKE = f"""behavior:
 _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 
 
-def patch(rule: str, autoscaler: Autoscaler, engine: Engine) -> str:
-    """The lines to write for a rule's finding; empty where only a person can say what was meant."""
+def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str = "", said: str = "") -> str:
+    """The lines to write for a rule's finding; empty where only a person can say what was meant. said: its message."""
     keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
     if autoscaler.kind == "InferenceService":
         return ""
     if rule in _LOAD_RULES:
-        return _triggers(engine) if keda else _metrics(engine)
+        series = _waiting(engine)
+        return "" if not series else _triggers(series, autoscaler, namespace) if keda else _metrics(series)
     if rule == "ASC604":
         inner = f"advanced:\n  horizontalPodAutoscalerConfig:\n{_indent(_BRAKE, 4)}" if keda else _BRAKE
         return f"spec:\n{_indent(inner, 2)}"
-    if rule == "ASC608" and keda:
+    if rule == "ASC608" and keda and "falls back" in said and "ignoreNullValues" not in said:
+        return "spec:\n  fallback:\n    behavior: currentReplicasIfHigher\n"
+    if rule == "ASC608" and keda and "ignoreNullValues" in said:
         return "spec:\n" + _indent('triggers:\n  - metadata:\n      ignoreNullValues: "false"\n', 2)
     if rule == "ASC614":
         return f"spec:\n  {'minReplicaCount' if keda else 'minReplicas'}: 1\n"
@@ -38,29 +41,32 @@ def engine_patch(why: str) -> str:
     return f"# leave out {flag}\n" if why.endswith("is set") else f"args:\n  - {flag}\n"
 
 
-def waiting_series(engine: Engine) -> str:
-    """The series of an engine that counts waiting requests; vLLM's where the engine is not known."""
-    row = TABLES[engine if engine in TABLES else Engine.VLLM].row(SignalName.WAITING)
-    return row.spellings[0].name if row else "vllm:num_requests_waiting"
+def _waiting(engine: Engine) -> str:
+    """The series of an engine that counts waiting requests; empty where the engine is not known, or has none."""
+    row = TABLES[engine].row(SignalName.WAITING) if engine in TABLES else None
+    return row.spellings[0].name if row else ""
 
 
-def _metrics(engine: Engine) -> str:
+def _metrics(series: str) -> str:
     return f"""spec:
   metrics:
     - type: Pods
       pods:
-        metric: {{name: "{waiting_series(engine)}"}}
+        metric: {{name: "{series}"}}
         target: {{type: AverageValue, averageValue: "{WAITING_TARGET.default:g}"}}
 """
 
 
-def _triggers(engine: Engine) -> str:
+def _triggers(series: str, autoscaler: Autoscaler, namespace: str) -> str:
+    """Of this target's pods alone; one that may go to zero keeps a replica, which no queue would wake."""
+    own = f'namespace="{namespace}", ' if namespace else ""
+    bound = "  minReplicaCount: 1\n" if autoscaler.min_replicas == 0 and autoscaler.kind == "ScaledObject" else ""
     return f"""spec:
-  triggers:
+{bound}  triggers:
     - type: prometheus
       metadata:
         serverAddress: {SERVER}
-        query: sum({waiting_series(engine)})
+        query: sum({series}{{{own}pod=~"{autoscaler.target_name}-.+"}})
         threshold: "{WAITING_TARGET.default:g}"
         ignoreNullValues: "false"
 """

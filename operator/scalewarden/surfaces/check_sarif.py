@@ -1,6 +1,7 @@
 """A check's report as SARIF 2.1.0, for code scanning."""
 
 from pathlib import PurePath
+from urllib.parse import quote
 
 from sarif_pydantic import (
     ArtifactLocation,
@@ -49,7 +50,7 @@ def _rule(code: str) -> ReportingDescriptor:
 
 def _result(one: Checked, index: int) -> Result:
     region = Region(start_line=one.place.line, start_column=one.place.column, end_column=max(one.place.end, 2))
-    artifact = ArtifactLocation(uri=PurePath(one.place.file).as_posix())
+    artifact = ArtifactLocation(uri=quote(PurePath(one.place.file).as_posix(), safe="/"))
     text = f"{one.message}. {one.remedy}"
     return Result(
         rule_id=one.rule,

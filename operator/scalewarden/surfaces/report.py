@@ -87,8 +87,10 @@ def _index(document: ReplayDocument) -> str:
 def _sections(document: ReplayDocument) -> Iterator[str]:
     if document.services:
         yield "<h2>What happened</h2>"
+    nobody = not any(one.decisions for one in document.services)
     for number, one in enumerate(document.services, 1):
-        yield ServiceSection(one, document.from_, document.to).html(number, opened=number == 1)
+        opened = bool(one.decisions) or (nobody and number == 1)
+        yield ServiceSection(one, document.from_, document.to).html(number, opened=opened)
 
 
 def _notes(document: ReplayDocument) -> str:

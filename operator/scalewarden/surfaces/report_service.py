@@ -27,11 +27,12 @@ _HEADINGS = ("", "when (UTC)", "replicas", "answer", "why", "KV said", "KV came"
 
 
 class ServiceSection:
-    """start and end: of the whole replay, RFC 3339."""
+    """start and end: of the whole replay, RFC 3339. One that was seen for less than half of it has an axis of its own,
+    as recordings of several days do."""
 
     def __init__(self, service: ServiceDocument, start: str, end: str) -> None:
         self.service = service
-        self._start, self._end = _unix(start), _unix(end)
+        self._start, self._end = _axis(service, _unix(start), _unix(end))
 
     def html(self, place: int, *, opened: bool) -> str:
         """The section; place: among all, for links to it."""
@@ -232,3 +233,11 @@ def _known(values: Sequence[float | None]) -> list[float]:
 
 def _unix(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
+
+
+def _axis(service: ServiceDocument, start: float, end: float) -> tuple[float, float]:
+    timeline = service.timeline
+    if not timeline.at:
+        return start, end
+    first, last = _unix(timeline.at[0]), _unix(timeline.at[-1]) + timeline.bucket_seconds
+    return (first, last) if last - first < (end - start) / 2 else (start, end)

@@ -3,8 +3,11 @@
 
 import pytest
 
+from scalewarden.app.checking import Checking
+from scalewarden.sources.manifests.files import Found, objects
 from tests.unit.check.manifests import BRAKE, CPU, QUEUE, checked, checking, codes, deployment, hpa, prometheus, scaled
 
+WAITING = prometheus("sum(vllm:num_requests_waiting)")
 V1 = """\
 apiVersion: autoscaling/v1
 kind: HorizontalPodAutoscaler
@@ -44,6 +47,15 @@ spec:
       modelFormat: {name: huggingface}
       args: ["--model_id=meta-llama/Llama-3.1-8B"]
       resources: {limits: {nvidia.com/gpu: "1"}}
+"""
+LLM_SERVICE = """\
+apiVersion: serving.kserve.io/v1alpha1
+kind: LLMInferenceService
+metadata: {name: qwen, namespace: serving}
+spec:
+  model: {uri: hf://Qwen/Qwen2.5-7B}
+  template:
+    containers: [{name: main, resources: {limits: {nvidia.com/gpu: "1"}}}]
 """
 LWS = """\
 apiVersion: leaderworkerset.x-k8s.io/v1
@@ -101,6 +113,9 @@ MISTAKES = [
     ("an empty result is zero", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)", more="serverAddress: x"))], {"ASC608": "warning"}),
     ("a zero of one's own", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) or vector(0)"))], {"ASC608": "warning"}),
     ("a static fallback", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), more="fallback: {failureThreshold: 3, replicas: 1}")], {"ASC608": "warning"}),
+    ("zero below an activation", [deployment(), scaled(prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {"ASC614": "warning"}),
+    ("an HPA without room", [deployment(), hpa(CPU, BRAKE).replace("minReplicas: 2", "minReplicas: 8")], {"ASC601": "note"}),
+    ("a Deployment that KServe makes", [LLM_SERVICE, hpa(CPU, BRAKE, name="qwen-kserve")], {"ASC601": "error"}),
     ("zero while requests run", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), low=0)], {"ASC614": "warning"}),
     ("KEDA's cpu trigger", [deployment(), scaled('{type: cpu, metricType: Utilization, metadata: {value: "60"}}')], {"ASC601": "error"}),
     ("two scalers", [deployment(), hpa(QUEUE, BRAKE), scaled(prometheus("sum(vllm:num_requests_waiting)"))], {"ASC609": "warning"}),
@@ -112,7 +127,13 @@ MISTAKES = [
     ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
     ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
     ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
-    ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
+    ("an image of one's own that says what it runs", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]\nenv: [{name: CHECKPOINT, value: /models/llama-3}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("an adapter called after embeddings", [deployment(args=["--model=m", "--lora-modules", "embed-intents=/a/intents", "whisper=/a/w"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a cache called after a notebook", [deployment(args=["serve", "m", "--download-dir", "/mnt/notebook-cache"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("claims to devices", [deployment(gpu=False, more="resources: {claims: [{name: gpu}]}").replace("containers:", "resourceClaims: [{name: gpu, resourceClaimTemplateName: gpu}]\n      containers:"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("CPU through Prometheus", [deployment(), scaled(prometheus('sum(rate(container_cpu_usage_seconds_total{pod=~"llama.*"}[2m]))'))], {"ASC601": "error"}),
+    ("memory by Google's name", [deployment(), hpa(QUEUE.replace("vllm:num_requests_waiting", "kubernetes.io|container|memory|used_bytes"), BRAKE)], {"ASC601": "error"}),
     ("a declared service of any image", [deployment("registry.corp/models/server:1"), DECLARED, hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("its target is elsewhere", [hpa(CPU, BRAKE, name="vllm-llama")], {"ASC601": "note"}),
     ("an engine that a shell starts", [deployment("python:3.12", args=["sh", "-c", "pip install vllm && vllm serve m --disable-log-stats"]), hpa(CPU, BRAKE)], {"ASC601": "error", "SIG002": "warning"}),
@@ -226,3 +247,54 @@ def test_a_part_of_an_autoscaler_is_skipped_with_a_remark() -> None:
 @pytest.mark.parametrize(("text", "count"), [(KSERVE, 1), (deployment(), 1), (f"{deployment()}---\n{hpa(CPU)}", 2)])
 def test_each_object_that_concerns_llm_inference_is_counted_once(text: str, count: int) -> None:
     assert checking(text)[0].judged == count
+
+
+def in_files(**files: str) -> dict[str, str]:
+    found = Found()
+    for name, text in files.items():
+        objects(f"{name.replace('__', '/')}.yaml", text, found)
+    return {one.rule: one.object for one in Checking(found).findings()}
+
+
+@pytest.mark.parametrize(
+    ("files", "together"),
+    [
+        ({"base__llm": deployment(), "dev__hpa": hpa(QUEUE, BRAKE), "prod__hpa": hpa(QUEUE, BRAKE)}, False),
+        ({"base__llm": deployment(), "dev__a": hpa(QUEUE, BRAKE), "prod__b": scaled(WAITING)}, False),
+        ({"base__llm": deployment(), "base__a": hpa(QUEUE, BRAKE), "prod__b": scaled(WAITING)}, True),
+        ({"base__llm": deployment(), "prod__a": hpa(QUEUE, BRAKE), "prod__b": scaled(WAITING)}, True),
+    ],
+)
+def test_overlays_of_several_environments_are_not_two_scalers_of_one_target(
+    files: dict[str, str], together: bool
+) -> None:
+    assert ("ASC609" in in_files(**files)) is together
+
+
+def test_a_service_that_another_namespace_describes_is_not_described() -> None:
+    other = DECLARED.replace("namespace: serving", "namespace: other")
+    check, _ = checking(deployment("registry.corp/models/server:1"), other)
+    assert check.declared(check.found.manifests[0]) is None
+    check, _ = checking(deployment("registry.corp/models/server:1"), DECLARED)
+    assert check.declared(check.found.manifests[0]) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "patched"),
+    [
+        (scaled("{type: cpu, metricType: Utilization, metadata: {value: '70'}}"),
+         'sum(vllm:num_requests_waiting{namespace="serving", pod=~"llama-.+"})'),
+        (scaled("{type: cpu, metricType: Utilization, metadata: {value: '70'}}", low=0), "minReplicaCount: 1"),
+        (scaled(prometheus("sum(vllm:num_requests_running) or vector(0)")), ""),
+        (scaled(prometheus("sum(vllm:num_requests_running)"), more="fallback: {failureThreshold: 3, replicas: 1}"),
+         "behavior: currentReplicasIfHigher"),
+    ],
+)  # fmt: skip
+def test_what_to_write_is_of_this_service_and_clears_the_finding(text: str, patched: str) -> None:
+    (found,) = (one for one in checked(deployment(), text) if one.rule in ("ASC601", "ASC608"))
+    assert patched in found.patch and bool(patched) is bool(found.patch)
+
+
+def test_of_an_engine_without_a_queue_nothing_is_made_up() -> None:
+    (found,) = (one for one in checked(deployment("ollama/ollama"), hpa(CPU, BRAKE)) if one.rule == "ASC601")
+    assert found.patch == ""

@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from tests.unit.check.manifests import BRAKE, CPU, QUEUE, deployment, hpa, write
+from tests.unit.check.manifests import BRAKE, CPU, QUEUE, deployment, hpa, prometheus, scaled, write
 from tests.unit.cli.command import Command, Ran
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -200,6 +200,104 @@ def test_a_git_ref_is_a_base(repository: Path, check: Check) -> None:
     assert [one["field"] for one in found] == ["spec.replicas"]
     bad = check("k8s", "--base", "no-such-ref")
     assert bad.code == 2 and "--base no-such-ref" in bad.err and "hint: give a folder" in bad.err
+
+
+@pytest.fixture
+def git(repository: Path) -> Callable[..., None]:
+    """A repository of production and staging, in which this is branch `change`, cut from `main`."""
+
+    def run(*command: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *command], check=True, capture_output=True, cwd=repository)
+
+    write(repository, k8s__hpa=hpa(QUEUE, BRAKE, name="other"), k8s__app=deployment(name="other"))
+    write(
+        repository, k8s__prod__chat=deployment(), k8s__staging__chat=deployment().replace("replicas: 4", "replicas: 1")
+    )
+    run("init", "-q", "-b", "main")
+    run("add", ".")
+    run("commit", "-qm", "first")
+    run("checkout", "-qb", "change")
+    return run
+
+
+def lowered(check: Check, *paths: str, base: str = "main") -> list[tuple[str, str]]:
+    found = json.loads(check(*paths, "--base", base, "-o", "json").out)["findings"]
+    return [(one["file"], one["message"].partition(" lowers ")[2].partition(":")[0]) for one in found]
+
+
+def test_each_environment_is_compared_with_itself(repository: Path, check: Check, git: Callable[..., None]) -> None:
+    assert lowered(check, "k8s") == []
+    write(repository, k8s__prod__chat=deployment().replace("replicas: 4", "replicas: 3"))
+    assert lowered(check, "k8s") == [("k8s/prod/chat.yaml", "replicas from 4 to 3")]
+
+
+def test_what_was_merged_since_is_no_change_of_this_branch(
+    repository: Path, check: Check, git: Callable[..., None]
+) -> None:
+    git("checkout", "-q", "main")
+    write(repository, k8s__prod__chat=deployment().replace("replicas: 4", "replicas: 12"))
+    git("commit", "-qam", "raise")
+    git("checkout", "-q", "change")
+    assert lowered(check, "k8s") == []
+
+
+def test_a_count_that_is_left_out_is_its_default(repository: Path, check: Check, git: Callable[..., None]) -> None:
+    write(repository, k8s__prod__chat=deployment().replace("  replicas: 4\n", ""))
+    write(repository, k8s__hpa=hpa(QUEUE, BRAKE, name="other").replace("  minReplicas: 2\n", ""))
+    write(repository, k8s__app=deployment(name="other").replace("  replicas: 4\n", ""))  # its HPA counts
+    assert lowered(check, "k8s") == [
+        ("k8s/hpa.yaml", "minReplicas from 2 to 1, the default where nothing is written"),
+        ("k8s/prod/chat.yaml", "replicas from 4 to 1, the default where nothing is written"),
+    ]
+
+
+def test_stdin_has_no_earlier_version_and_that_is_said(
+    check: Check, git: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(deployment().replace("4", "1").encode())))
+    assert "give --base a folder with what was rendered before" in check("-", "--base", "main").out
+
+
+def test_an_empty_stdin_is_bad_input(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\n")))
+    ran = check("-")
+    assert ran.code == 2 and "it is empty: did the command before it fail?" in ran.out
+
+
+def test_what_is_excluded_is_so_from_where_the_command_runs_and_when_it_is_named(
+    repository: Path, check: Check
+) -> None:
+    for pattern in ("k8s", "k8s/*", "k8s/hpa.yaml", "hpa.yaml"):
+        (repository / ".scalewarden.yaml").write_text(f"exclude: ['{pattern}']\n", "utf-8")
+        for path in ("k8s", "k8s/hpa.yaml", str(repository / "k8s" / "hpa.yaml")):
+            assert check(path).code == 0, (pattern, path)
+
+
+def test_a_file_that_is_given_twice_is_read_once(repository: Path, check: Check) -> None:
+    write(repository, k8s__so=scaled(prometheus("sum(vllm:num_requests_waiting)")))
+    once = check("k8s", "-o", "json").out
+    assert check("k8s", "k8s/so.yaml", "./k8s/hpa.yaml", "-o", "json").out == once
+
+
+def test_a_bare_off_is_off(repository: Path, check: Check) -> None:
+    (repository / ".scalewarden.yaml").write_text("rules: {ASC601: off, ASC604: off}\n", "utf-8")
+    assert json.loads(check("k8s", "-o", "json").out)["findings"] == []
+
+
+def test_a_baseline_holds_however_a_path_is_written(repository: Path, check: Check) -> None:
+    check("k8s", "--write-baseline", "known.txt")
+    for path in ("./k8s", str(repository / "k8s"), "k8s/../k8s"):
+        assert json.loads(check(path, "--baseline", "known.txt", "-o", "json").out)["findings"] == []
+
+
+def test_sarif_escapes_what_is_no_part_of_a_uri(repository: Path, check: Check) -> None:
+    folder = repository / "my dir,x"
+    folder.mkdir()
+    (folder / "a %41.yaml").write_text(f"{deployment()}---\n{hpa(CPU)}", "utf-8")
+    log = json.loads(check("my dir,x", "-o", "sarif").out)
+    (uri,) = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["runs"][0]["results"]}
+    assert uri == "my%20dir%2Cx/a%20%2541.yaml"
 
 
 def test_an_unknown_path_is_bad_input(repository: Path, check: Check) -> None:

@@ -214,3 +214,20 @@ def test_what_is_not_known_of_those_stopped_is_said(outcomes: list[Outcome], sai
 
 def test_the_page_says_the_year() -> None:
     assert "Dec 20, 2025, 00:00:00" in to_html(replay(service()))
+
+
+def test_those_with_decreases_are_open_and_the_first_where_nobody_has_one() -> None:
+    def opened(page: str) -> list[str]:
+        return re.findall(r'<details id="s(\d)" open>', page)
+
+    calm, lively = service("serving/a"), service("serving/b", decided=(decided(START),))
+    assert opened(to_html(replay(calm, lively, calm, lively))) == ["2", "4"]
+    assert opened(to_html(replay(calm, calm))) == ["1"]
+
+
+def test_a_short_recording_of_many_has_an_axis_of_its_own() -> None:
+    """A quarter of an hour in a day would be a line."""
+    short = service("serving/short", buckets=30, seconds=30.0, gaps=(), regimes=())
+    left = [float(one) for one in re.findall(r'class="mark Deny"[^>]*left:([\d.]+)%', to_html(replay(
+        replace(short, decided=(decided(START + 450.0),)), hours=24.0)))]  # fmt: skip
+    assert left == [50.0]

@@ -4,8 +4,9 @@ Finds: an autoscaler that scales a GPU workload on the CPU or memory of its pods
 Why: LLM capacity is KV cache and tokens per second. The server's CPU follows the request rate and polling loops, its
     memory hardly moves: such an autoscaler adds replicas that help nobody, and removes them under KV pressure.
 Reads: the autoscaler's metrics; GPU requests, devices and engine flags of the target.
-Fires when: a Resource or ContainerResource metric, or a KEDA cpu or memory trigger, acts on a target that uses GPUs:
-    an error where nothing else is read (an HPA without metrics counts: Kubernetes then scales on CPU), else a warning.
+Fires when: a Resource or ContainerResource metric, a KEDA cpu or memory trigger, or a series of container, process or
+    node CPU or memory without one of load beside it, acts on a target that uses GPUs: an error where nothing else is
+    read (an HPA without metrics counts: Kubernetes then scales on CPU), else a warning.
 Clear when: none does, the target uses no GPU, or the object is annotated to be ignored (its reason is shown).
 Unknown when: such a metric is read and whether the target uses GPUs is not known.
 Do: scale on waiting requests or KV-cache usage.
@@ -16,6 +17,7 @@ from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSou
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules import autoscalers
+from scalewarden.rules.gpu_metrics import host_use
 from scalewarden.rules.gpu_use import uses_gpus
 from scalewarden.rules.rule import Rule
 
@@ -43,7 +45,7 @@ def check(snapshot: Snapshot) -> Finding:
 def _judge(autoscaler: Autoscaler, gpus: bool | None) -> Finding:
     name = autoscalers.label(autoscaler)
     metrics = list(autoscaler.metrics) or _defaults(autoscaler)
-    bad = [metric for metric in metrics if autoscalers.cpu_or_memory(metric)]
+    bad = [metric for metric in metrics if _resource(metric)]
     count = autoscalers.counted("cpu_or_memory_metrics", bad)
     if not bad:
         return RULE.clear(f"{name} reads neither CPU nor memory", count, autoscaler=name)
@@ -62,6 +64,11 @@ def _defaults(autoscaler: Autoscaler) -> list[AutoscalerMetric]:
     return [DEFAULTED] if autoscaler.kind == "HorizontalPodAutoscaler" else []
 
 
+def _resource(metric: AutoscalerMetric) -> str | None:
+    """`cpu` or `memory`, as an HPA or a KEDA trigger names it, or by the series that a query reads."""
+    return metric.name if autoscalers.cpu_or_memory(metric) else host_use(metric)
+
+
 def _words(bad: list[AutoscalerMetric]) -> str:
-    names = {metric.name for metric in bad}
+    names = {_resource(metric) for metric in bad}
     return " and ".join(word for word in ("CPU", "memory") if word.lower() in names)

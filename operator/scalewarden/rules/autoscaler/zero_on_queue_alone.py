@@ -5,8 +5,9 @@ Why: a service that keeps up has no queue. KEDA takes a queue of 0 for inactive,
     replica with every request that it is generating for. The same with `idleReplicaCount: 0`, or an HPA with a
     minimum of 0.
 Reads: minReplicas, minReplicaCount, idleReplicaCount and pause; names and queries of the autoscaler's metrics.
-Fires when: it may go to zero, and every number that could keep it awake counts waiting requests only. A schedule (cron)
-    keeps it awake for its hours and follows no load; CPU and memory wake nobody in KEDA.
+Fires when: it may go to zero, and every number that could keep it awake counts waiting requests only, or is taken for
+    none up to an activationThreshold above 0. A schedule (cron) keeps it awake for its hours and follows no load; CPU
+    and memory wake nobody in KEDA.
 Clear when: it stays above zero or is paused, a metric follows running requests, tokens or the KV cache, or the object
     is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there; or it may go to
@@ -54,6 +55,11 @@ def _judge(autoscaler: Autoscaler) -> Finding:
     if awake and len(queues) == len(awake):
         what = f"{name} goes to zero once no request waits, also while requests run ({field})"
         return RULE.fired(what, Evidence("minimum", 0.0, Unit.REPLICAS, 1.0, field), autoscaler=name)
+    late = [(one, one.activation) for one in awake if one.activation and follows_load(one) and one not in queues]
+    if late and len(late) + len(queues) == len(awake):
+        metric, over = late[0]
+        what = f"{name} goes to zero while requests run: only what is over {over:g} keeps it awake ({metric.field})"
+        return RULE.fired(what, Evidence("activation", over, Unit.COUNT, 0.0, metric.field), autoscaler=name)
     if silent := autoscalers.mute(RULE, autoscaler):
         return silent
     if awake and not any(follows_load(one) for one in awake):

@@ -35,10 +35,12 @@ class Found:
 def collect(paths: Sequence[str], exclude: Sequence[str] = ()) -> Found:
     """Everything that is written in files and folders, and on stdin for `-`. Raises BadInput for a path that is not
     there."""
-    found = Found()
+    found, seen = Found(), set[str]()
     for path in paths:
         for file in _files(path, exclude):
-            _read(file, found)
+            if (place := os.path.normpath(file)) not in seen:
+                seen.add(place)
+                _read(file, found)
     _drop_patches(found)
     return found
 
@@ -52,8 +54,11 @@ def collect_whole(paths: Sequence[str]) -> Found:
 
 
 def _files(path: str, exclude: Sequence[str]) -> Iterator[str]:
-    if path == STDIN or Path(path).is_file():
+    if path == STDIN:
         yield path
+    elif Path(path).is_file():
+        if not excluded(path, exclude):
+            yield path
     elif Path(path).is_dir():
         yield from _below(path, exclude)
     else:
@@ -65,16 +70,18 @@ def _below(folder: str, exclude: Sequence[str]) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
         for name in sorted(names):
             file = str(PurePath(root) / name)
-            if name.endswith(ENDINGS) and not excluded(os.path.relpath(file, folder), exclude):
+            if name.endswith(ENDINGS) and not excluded(file, exclude, folder):
                 yield file
 
 
-def excluded(file: str, patterns: Iterable[str]) -> bool:
-    """True for a path that a pattern of the configuration names: `charts/**`, `*.gen.yaml`, `vendor`."""
-    parts = PurePath(file).as_posix()
+def excluded(file: str, patterns: Iterable[str], folder: str | Path = ".") -> bool:
+    """True for a path that a pattern of the configuration names, from where the command runs or from the folder that
+    was given: `charts/**`, `*.gen.yaml`, `vendor`."""
+    places = {PurePath(os.path.relpath(file, start)).as_posix() for start in (".", folder)}
     return any(
-        fnmatch(parts, one) or fnmatch(parts, f"{one.rstrip('/')}/*") or fnmatch(PurePath(file).name, one)
+        fnmatch(place, one) or fnmatch(place, f"{one.rstrip('/')}/*") or fnmatch(PurePath(file).name, one)
         for one in patterns
+        for place in places
     )
 
 
@@ -84,6 +91,8 @@ def _read(file: str, found: Found) -> None:
     name = "<stdin>" if file == STDIN else file
     try:
         text = sys.stdin.buffer.read(LARGEST + 1) if file == STDIN else _bytes(file)
+        if file == STDIN and not text.strip():
+            raise ValueError("it is empty: did the command before it fail?")
         objects(name, _decoded(text), found)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         found.errors.append(Remark(Place(name, 1), f"cannot be read: {_reason(error)}"))

@@ -14,11 +14,14 @@ from scalewarden.sources.tree import child, children
 Object = Mapping[str, Any]
 
 _NOTES = "serving.kserve.io"
-_PREDICTOR = "-predictor"
+_SUFFIXES = {"InferenceService": "-predictor", "LLMInferenceService": "-kserve"}
+"""What KServe adds to a service's name for the Deployment that it makes; of several nodes it makes none."""
 _CPU = 80.0
 """Percent that KServe's own HPA aims at, unless told otherwise."""
 _RUNTIMES = {"huggingface": "kserve/huggingfaceserver", "vllm": "vllm/vllm-openai", "triton": "nvcr.io/tritonserver"}
 """The image that a model format is served by, where the service names none."""
+_LLMD = "llm-d-cuda"
+"""What a container of an LLMInferenceService runs that names no image: KServe's own template does."""
 _TARGETS = (
     ("averageUtilization", TargetType.UTILIZATION),
     ("averageValue", TargetType.AVERAGE_VALUE),
@@ -30,7 +33,8 @@ def template_of(service: Object) -> Object:
     """The pod template of an InferenceService or LLMInferenceService."""
     if service.get("kind") == "LLMInferenceService":
         pod = child(service, "spec", "template")
-        return {"spec": pod if children(pod, "containers") else {"containers": [{"image": "llm-d-cuda", **pod}]}}
+        listed = children(pod, "containers") or [pod]
+        return {"spec": {**pod, "containers": [{"image": _LLMD, **one} for one in listed]}}
     predictor = child(service, "spec", "predictor")
     model = child(predictor, "model") or _old_style(predictor)
     if not model:
@@ -53,12 +57,12 @@ def _by_runtime(runtime: str) -> str | None:
 
 def deployment_name(service: str) -> str:
     """What KServe calls the Deployment that it makes of an InferenceService."""
-    return f"{service}{_PREDICTOR}"
+    return f"{service}{_SUFFIXES['InferenceService']}"
 
 
-def made_for(deployment: str) -> str:
-    """The InferenceService whose Deployment has this name."""
-    return deployment.removesuffix(_PREDICTOR)
+def made_for(deployment: str, kind: str) -> str:
+    """The service of a kind whose Deployment has this name."""
+    return deployment.removesuffix(_SUFFIXES[kind])
 
 
 def autoscaler_of(service: Object) -> Autoscaler | None:

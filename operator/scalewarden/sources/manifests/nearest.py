@@ -25,8 +25,8 @@ def target(autoscaler: Manifest, one: Autoscaler, workloads: Index) -> Manifest 
     """The object that an autoscaler scales: of its namespace (none written matches any), nearest to its file."""
     named = list(workloads.get((one.target_kind, one.target_name), ()))
     if not named and one.target_kind == "Deployment":
-        made_of = kserve.made_for(one.target_name)
-        named = [found for kind in _KSERVE for found in workloads.get((kind, made_of), ())]
+        made_of = ((kind, kserve.made_for(one.target_name, kind)) for kind in _KSERVE)
+        named = [found for key in made_of for found in workloads.get(key, ())]
     fits = [workload for workload in named if same_namespace(workload.namespace, autoscaler.namespace)]
     return min(fits, key=lambda found: _distance(found, autoscaler), default=None)
 

@@ -5,7 +5,7 @@ beside an engine (routers, gateways, exporters) is none.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -23,11 +23,16 @@ _NO_KV_CACHE = re.compile(
     r"text-embeddings-inference|michaelf34/infinity|embed|rerank|colbert|minilm|whisper|stable-diffusion|comfyui"
     r"|diffusers|jupyter|notebook|\bbge-|/bge|/gte-|/e5-|jina-clip|(?<![a-z])(tts|asr)(?![a-z])|openedai-speech|kokoro"
     r"|resnet|yolo|efficientnet|mobilenet|detectron|segment-anything|tensorflow/serving|tf-serving|deepstream"
-    r"|jellyfin|plexinc|frigate|immich|milvus",
+    r"|jellyfin|plexinc|frigate|immich|milvus|alphafold|esmfold|rfdiffusion|diffdock|molmim|/nim/deepmind|/nim/ipd"
+    r"|/nim/mit|black-forest-labs|(?<![a-z])flux(?![a-z])|sdxl|audio2face|maxine|parakeet|/riva|studiovoice|trellis"
+    r"|invokeai|xtts|coqui|rapidsai|blender|handbrake|ffmpeg|transcod",
     re.IGNORECASE,
 )
 """Models and servers of embeddings, speech, pictures and video, by the names that images and arguments give them."""
-_MODEL_FLAG = re.compile(r"--?(?:served[-_])?model(?:[-_](?:path|id|name|repository|store|dir))?=(?P<model>.+)")
+_MODEL = r"--?(?:served[-_])?model(?:[-_](?:path|id|name|repository|store|dir))?"
+_MODEL_FLAG = re.compile(f"{_MODEL}=(?P<model>.+)")
+_NAMES_NEXT = re.compile(rf"{_MODEL}|-m|-c|--?hf[-_]repo|-hf")
+"""Flags before a model's name, or before the program that is started."""
 _POOLING = re.compile(
     r"--(task|runner|convert)[= ](\w*embed\w*|classify|\w+_classification|fill_mask|score|reward|pooling)"
     r"|--is-embedding|--embeddings?\b|--rerank",
@@ -53,11 +58,13 @@ LLM_WORDS = re.compile(
 
 class Serves(StrEnum):
     """What a workload is to an autoscaler. ON_CPU: a model that runs on CPUs, so that CPU is its load. MAYBE_GPU: an
-    engine built for GPUs that asks for none in this manifest."""
+    engine built for GPUs that asks for none in this manifest. UNKNOWN: something that answers and asks for GPUs, and
+    does not say what it is."""
 
     LLM = "llm"
     MAYBE_GPU = "maybe on a GPU"
     ON_CPU = "on CPU"
+    UNKNOWN = "unknown"
     OTHER = "other"
 
 
@@ -72,7 +79,10 @@ def serves(template: Object) -> Serves:
         return Serves.OTHER
     if engines:
         return Serves.LLM if on_gpu else _without_gpu(engines)
-    return Serves.LLM if on_gpu and any(_answers(one) for one in containers) else Serves.OTHER
+    if not on_gpu or not any(_answers(one) for one in containers):
+        return Serves.OTHER
+    said = " ".join(word for one in containers for word in _words(one))
+    return Serves.LLM if LLM_WORDS.search(said) else Serves.UNKNOWN
 
 
 def _without_gpu(engines: list[Object]) -> Serves:
@@ -90,16 +100,23 @@ def _beside(container: Object) -> bool:
 
 
 def _silent(container: Object) -> bool:
-    models = [named for word in command_line(container) if (named := _model(word))]
+    models = _named(command_line(container))
     variables = [str(one.get("value")) for one in children(container, "env") if "MODEL" in str(one.get("name"))]
     named = " ".join((str(container.get("image") or ""), *models, *variables))
     return bool(_NO_KV_CACHE.search(named) or _POOLING.search(" ".join(_words(container))))
 
 
-def _model(word: str) -> str:
-    """What a word of a command line may call a model: itself, or the value in `--model=value`."""
-    flag = _MODEL_FLAG.fullmatch(word)
-    return flag["model"] if flag else "" if word.startswith("-") else word
+def _named(words: Sequence[str]) -> Iterator[str]:
+    """What a command line calls a program or a model: the words before its first flag, and the values of flags that
+    name one. A chat template, an adapter or a cache may be called anything."""
+    before, flags = "", False
+    for word in words:
+        flag = _MODEL_FLAG.fullmatch(word)
+        names = _NAMES_NEXT.fullmatch(before) is not None
+        if flag or names or not (flags or word.startswith("-")):
+            yield flag["model"] if flag else word
+        flags |= word.startswith("-") and _NAMES_NEXT.fullmatch(word) is None
+        before = word
 
 
 def _words(container: Object) -> Iterator[str]:
