@@ -31,6 +31,8 @@ _QUEUE = re.compile(
     r"|inference_pending_request",
     re.IGNORECASE,
 )
+_COUNTER = re.compile(r"[a-z]_total$|_(seconds|tokens)_(sum|count)$", re.IGNORECASE)
+_RATE = re.compile(r"\b(i?rate|increase|i?delta|deriv|changes|resets|rollup\w*|quantile)\w*\s*\(", re.IGNORECASE)
 _SECONDS = re.compile(r"(time_to_first_token|inter_token_latency|time_per_output_token)_seconds", re.IGNORECASE)
 _QUANTILE = re.compile(
     r"^[\s(]*(?:(?:max|min|avg)\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*)?histogram_quantile\s*\(", re.IGNORECASE
@@ -111,6 +113,13 @@ def calculates(metric: AutoscalerMetric) -> bool:
 def reads_zero_for_nothing(metric: AutoscalerMetric) -> bool:
     """True where the query answers 0 when its series are missing."""
     return bool(_ZERO.search(" ".join(bare(metric.query).split())))
+
+
+def raw_counter(metric: AutoscalerMetric) -> str | None:
+    """A counter that a query reads as it stands, without what makes a rate or an increase of it."""
+    if not metric.query or _RATE.search(metric.query):
+        return None
+    return next((name for name in series(metric) if _COUNTER.search(name)), None)
 
 
 def fractions(metric: AutoscalerMetric) -> str | None:

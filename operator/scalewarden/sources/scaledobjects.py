@@ -15,6 +15,7 @@ Object = Mapping[str, Any]
 
 _MINIMUM, _MAXIMUM = 0, 100
 _KEDA = "autoscaling.keda.sh"
+_TARGETS = ("threshold", "value", "targetValue", "queryValue", "targetMetricValue", "targetQueryValue")
 _ACTIVATIONS = (
     "activationThreshold", "activationValue", "activationTargetValue", "activationLagThreshold",
     "activationQueueLength", "activationQueryValue", "activationTargetMetricValue", "activationTargetQueryValue",
@@ -115,7 +116,7 @@ def _hpa_name(scaled: Object) -> str:
 def _trigger(trigger: Object, index: int) -> AutoscalerMetric:
     """One trigger: cpu and memory hold their target in `value`, most others in `threshold`."""
     metadata, kind = child(trigger, "metadata"), str(trigger.get("type", ""))
-    key = next((key for key in ("threshold", "value", "targetValue") if metadata.get(key) is not None), None)
+    key = next((key for key in _TARGETS if metadata.get(key) is not None), None)
     declared = trigger.get("metricType") or (metadata.get("type") if kind in _PODS_OWN else None)
     default = TargetType.UTILIZATION if kind in _PODS_OWN else TargetType.AVERAGE_VALUE
     return AutoscalerMetric(

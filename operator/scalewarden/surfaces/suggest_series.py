@@ -3,6 +3,7 @@
 An HPA follows one series a metric, so a signal that is made of several is followed by the one that says most alone.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Seri
 
 ELSEWHERE = ("dynamo_frontend_",)
 """Beginnings of series that another target's pods serve."""
+_SINCE = re.compile(r"(\d{1,4}(?:\.\d{1,4})*) on")
+_RELEASE = re.compile(r":v?(\d{1,4}(?:\.\d{1,4}){1,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Followed:
 def follow(snapshot: Snapshot, table: EngineTable, signal: SignalName) -> Followed | None:
     """The series to follow for a signal; None where the engine exports none that an autoscaler can follow.
 
-    Of several spellings the one that was read on a replica, else the newest.
+    Of several spellings the one that was read on a replica, else the newest that the image's release has.
     """
     row = table.row(signal)
     if row is None:
@@ -53,7 +56,8 @@ def follow(snapshot: Snapshot, table: EngineTable, signal: SignalName) -> Follow
     read = _read(snapshot, signal)
     found = list(_candidates(row, read))
     beside = {one.name for series in row.spellings if series.name in read for one in series.most}
-    best = next((one for one in found if one.name in read or one.name in beside), next(iter(found), None))
+    best = next((one for one in found if one.name in read or one.name in beside), None)
+    best = best or next((one for one in found if not _too_new(one, snapshot, table)), next(iter(found), None))
     if best is None:
         return None
     others = tuple(
@@ -61,6 +65,17 @@ def follow(snapshot: Snapshot, table: EngineTable, signal: SignalName) -> Follow
     )
     copies = tuple(sorted(table.copies | best.copies))
     return Followed(table.engine, signal, best, row.fold, copies, best.name in read | beside, others)
+
+
+def _too_new(series: Series, snapshot: Snapshot, table: EngineTable) -> bool:
+    """The release in the tag of the engine's own image is older than the spelling."""
+    image, since = snapshot.workload.image or "", _SINCE.match(series.versions)
+    release = _RELEASE.search(image) if any(one in image for one in table.images) else None
+    return since is not None and release is not None and _numbers(release[1]) < _numbers(since[1])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _read(snapshot: Snapshot, signal: SignalName) -> set[str]:

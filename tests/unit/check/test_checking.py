@@ -113,6 +113,8 @@ MISTAKES = [
     ("an empty result is zero", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)", more="serverAddress: x"))], {"ASC608": "warning"}),
     ("a zero of one's own", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) or vector(0)"))], {"ASC608": "warning"}),
     ("a static fallback", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), more="fallback: {failureThreshold: 3, replicas: 1}")], {"ASC608": "warning"}),
+    ("a counter as it stands", [deployment(), scaled(prometheus('sum(vllm:generation_tokens_total{namespace="serving"})'))], {"ASC603": "warning"}),
+    ("a Kafka queue below its activation", [deployment(), scaled("{type: kafka, metadata: {topic: t, lagThreshold: '5', activationLagThreshold: '9'}}", prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {}),
     ("zero below an activation", [deployment(), scaled(prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {"ASC614": "warning"}),
     ("an HPA without room", [deployment(), hpa(CPU, BRAKE).replace("minReplicas: 2", "minReplicas: 8")], {"ASC601": "note"}),
     ("a Deployment that KServe makes", [LLM_SERVICE, hpa(CPU, BRAKE, name="qwen-kserve")], {"ASC601": "error"}),
@@ -152,6 +154,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 SILENT = [
+    ("a rate of a counter", [deployment(), scaled(prometheus('sum(rate(vllm:generation_tokens_total{namespace="serving"}[2m]))', "900"))]),
+    ("a gauge that is called a count", [deployment(), scaled(prometheus("max(chat_replica_count)"))]),
+    ("a histogram's mean", [deployment(), scaled(prometheus("sum(increase(vllm:e2e_request_latency_seconds_sum[5m])) / sum(increase(vllm:e2e_request_latency_seconds_count[5m]))", "9"))]),
     ("queue and brake", [deployment(), hpa(QUEUE, BRAKE)]),
     ("KEDA on the total of the queue", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"))]),
     ("a web server", [deployment("nginx:1.27", gpu=False, name="web"), hpa(CPU, name="web")]),

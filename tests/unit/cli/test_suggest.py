@@ -13,6 +13,7 @@ from scalewarden.model.snapshot import History, ScaleUp
 from scalewarden.sources.recording import load
 from scalewarden.surfaces.suggest import Kind
 from tests import builders as build
+from tests.unit.check.manifests import deployment
 from tests.unit.cli.command import Command
 from tests.unit.cli.synthetic import Load, write
 from tests.unit.surfaces.suggested import judged, suggestion, text
@@ -238,3 +239,23 @@ def test_a_hostile_manifest_stays_inside_its_comment(scalewarden: Command, monke
     piped(monkeypatch, workload("vllm/vllm-openai:v0.32.0"), evil)
     (obj,) = yaml.safe_load_all(scalewarden("suggest", "-").out)
     assert obj["kind"] == "HorizontalPodAutoscaler"
+
+
+@pytest.mark.parametrize(
+    ("image", "series"),
+    [
+        ("vllm/vllm-openai:v0.8.5", "vllm:gpu_cache_usage_perc"),
+        ("vllm/vllm-openai:v0.9.1.post1", "vllm:gpu_cache_usage_perc"),
+        ("vllm/vllm-openai:v0.9.2", "vllm:kv_cache_usage_perc"),
+        ("vllm/vllm-openai:v0.21.0", "vllm:kv_cache_usage_perc"),
+        ("vllm/vllm-openai:latest", "vllm:kv_cache_usage_perc"),
+        ("registry.corp/serving:0.8.0", "vllm:kv_cache_usage_perc"),
+    ],
+)
+def test_series_are_called_as_the_image_calls_them(
+    scalewarden: Command, tmp_path: Path, image: str, series: str
+) -> None:
+    (tmp_path / "llm.yaml").write_text(deployment(image, args=["vllm", "serve", "m"]))
+    ran = scalewarden("suggest", tmp_path / "llm.yaml")
+    assert ran.code == 0, ran.err
+    assert f"name: '{series}'" in ran.out
