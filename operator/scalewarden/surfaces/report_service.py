@@ -5,7 +5,7 @@ from datetime import datetime
 
 from scalewarden.model.diagnosis import Regime
 from scalewarden.model.verdict import Decision
-from scalewarden.surfaces.explain_text import ABSENT, number
+from scalewarden.surfaces.explain_text import ABSENT, counted, number
 from scalewarden.surfaces.replay_json_models import DecisionDocument, MisreadingDocument, ServiceDocument
 from scalewarden.surfaces.report_html import element, escaped, share_style, table
 from scalewarden.surfaces.report_plot import Frame, area, band, drawing, level, line, steps
@@ -49,7 +49,7 @@ class ServiceSection:
         totals = self.service.totals
         if not totals.decreases:
             return "no decrease"
-        return f"{totals.decreases} decreases, {totals.refused + totals.held} stopped"
+        return f"{counted(totals.decreases, 'decrease')}, {totals.refused + totals.held} stopped"
 
     def _share(self, instant: str) -> float:
         return (_unix(instant) - self._start) / max(1.0, self._end - self._start)

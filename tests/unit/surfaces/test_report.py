@@ -223,6 +223,7 @@ def test_those_with_decreases_are_open_and_the_first_where_nobody_has_one() -> N
     calm, lively = service("serving/a"), service("serving/b", decided=(decided(START),))
     assert opened(to_html(replay(calm, lively, calm, lively))) == ["2", "4"]
     assert opened(to_html(replay(calm, calm))) == ["1"]
+    assert "1 decrease, 1 stopped" in to_html(replay(lively))
 
 
 def test_a_short_recording_of_many_has_an_axis_of_its_own() -> None:
