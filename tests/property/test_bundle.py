@@ -258,11 +258,12 @@ def as_recorded(folder: Path, raw: Path, objects: list[dict[str, Any]]) -> None:
 
 
 def verdict(folder: Path) -> dict[str, Any]:
-    """What is judged, without sentences that name metrics of autoscalers; GPUs by their pod."""
+    """What is judged, without sentences that name metrics of autoscalers; GPUs by their pod, in sentences too."""
     found = document(judged(load(folder))).model_dump(mode="json", by_alias=True)
     for finding in found["findings"]:
         for one in finding["evidence"]:
             one["replica"] = one["replica"] and one["replica"].partition("/")[0]
+        finding["message"] = re.sub(r"\b(svc-[ab])/\S+", r"\1", finding["message"])
         if finding["rule"].startswith("ASC"):
             del finding["message"]
     signals = [{**one, "scope": one["scope"].partition("/")[0]} for one in found["signals"]]
