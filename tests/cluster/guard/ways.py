@@ -54,11 +54,17 @@ def put_scale(writer: Writer) -> Answer:
 
 
 def replace(writer: Writer) -> Answer:
-    """The whole object as it is, with the lower count."""
+    """The whole object as it is, with the lower count; again where its status changed between kubectl's own look and
+    its write."""
     obj = json.loads(writer.kubectl("get", "deployment", "llama", "-o", "json").said)
     obj["spec"]["replicas"] = writer.to
     del obj["metadata"]["resourceVersion"]
-    return writer.kubectl("replace", "-f", "-", obj=obj)
+    answer = writer.kubectl("replace", "-f", "-", obj=obj)
+    for _ in range(5):
+        if "the object has been modified" not in answer.said:
+            break
+        answer = writer.kubectl("replace", "-f", "-", obj=obj)
+    return answer
 
 
 def edit(writer: Writer) -> Answer:
