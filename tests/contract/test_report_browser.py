@@ -92,7 +92,7 @@ def test_everything_fits_and_can_be_read(chromium: str, folder: Path, tmp_path: 
     found = json.loads(told[1])
     assert found["width"] <= width and found["wide"] == []
     assert found["smallest"] >= 11
-    assert found["plots"] == 4  # of the service that is open
+    assert found["plots"] == 8  # of both services, which have decreases and are open
     assert {path for path in asked if "favicon" not in path} == {"/measure.html", "/report.html"}
 
 
