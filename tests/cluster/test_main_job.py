@@ -234,7 +234,7 @@ def test_both_killed_and_restarted(world: World) -> None:
     for name in ("operator", "guard"):
         world.installed.kill(name)
     # The API server was just restarted: its policies may still be reading the fence, and nobody else answers now.
-    world.until(lambda: world.scale(BUSY, 2, "--dry-run=server").returncode != 0, "the policy to know the fence", 150)
+    world.until(lambda: world.scale(BUSY, 2, "--dry-run=server").returncode != 0, "the policy to know the fence", 30)
     assert world.scale(BUSY, 2).returncode != 0
     for name in ("operator", "guard"):
         world.installed.start(name)
