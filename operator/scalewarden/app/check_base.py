@@ -53,8 +53,7 @@ class Lowered:
     def targets(self) -> tuple[tuple[str, str], ...]:
         """(kind, name) of the workload whose replicas it counts; more than one where it is called so, too."""
         manifest = self.manifest
-        if manifest.kind in READERS:
-            read = READERS[manifest.kind](manifest.value)
+        if read := _autoscaler(manifest):
             return ((read.target_kind, read.target_name),)
         if manifest.kind == "InferenceDeployment":
             reference = child(manifest.value, "spec", "targetRef")
@@ -75,10 +74,9 @@ def lowered(now: Sequence[Manifest], base: Iterable[Manifest]) -> Iterator[Lower
             continue
         for field in _FIELDS.get(manifest.kind, _WORKLOAD):
             counts = [old for one in before if (old := _count(one, field)) is not None]
-            new, left_out = _count(manifest, field), False
-            if counts and new is None and not (field == "spec.replicas" and (manifest.kind, manifest.name) in scaled):
-                new = None if _written(manifest, field) else _DEFAULTS.get(field)
-                left_out = new is not None
+            left_out = _value(manifest, field) is None
+            of_scaler = field == "spec.replicas" and (manifest.kind, manifest.name) in scaled
+            new = _count(manifest, field) if not left_out else None if of_scaler else _DEFAULTS.get(field)
             if counts and new is not None and new < min(counts):
                 yield Lowered(manifest, field, min(counts), new, left_out)
 
@@ -117,10 +115,9 @@ def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
 
 
 def _count(manifest: Manifest, field: str) -> int | None:
-    *path, last = field.split(".")
-    return count(child(manifest.value, *path).get(last))
+    return count(_value(manifest, field))
 
 
-def _written(manifest: Manifest, field: str) -> bool:
+def _value(manifest: Manifest, field: str) -> object:
     *path, last = field.split(".")
-    return child(manifest.value, *path).get(last) is not None
+    return child(manifest.value, *path).get(last)

@@ -75,8 +75,8 @@ def doubled(several: Sequence[Judged]) -> Iterator[Checked]:
 
 
 def _of(rule: Rule, finding: Finding, judged: Judged) -> Iterator[Checked]:
-    if not finding.fired or (rule.code == "ASC608" and judged.autoscaler.kind == "InferenceService"):
-        return  # KServe writes that trigger, and has no field for what it does with an empty answer
+    if not finding.fired:
+        return
     loud = _LEVELS[finding.severity]
     if rule.code in _LOUDER and loud is Level.NOTE and judged.autoscaler.paused is None:
         loud = _LOUDER[rule.code]
@@ -89,7 +89,13 @@ def _of(rule: Rule, finding: Finding, judged: Judged) -> Iterator[Checked]:
         object=judged.manifest.label,
         message=finding.message + judged.doubt,
         remedy=rule.remedy,
-        patch=patch(rule.code, judged.autoscaler, judged.snapshot.engine, judged.manifest.namespace, finding.message),
+        patch=patch(
+            rule.code,
+            judged.autoscaler,
+            judged.snapshot.engine,
+            judged.manifest.namespace,
+            {one.signal for one in finding.evidence},
+        ),
         field=field,
     )
 

@@ -55,11 +55,16 @@ def replay_all(
     return found
 
 
+def shares(told: Told, label: str, start: float, end: float) -> Callable[[float], None]:
+    """Tells, of the instant that is judged (unix seconds), which share of the time lies behind it."""
+    return lambda at: told(label, min(ALMOST, (at - start) / max(1.0, end - start)))
+
+
 def _replayed(subject: Subject, reader: PastReader, span: Span, told: Told) -> Found:
-    replay, length = PrometheusReplay(subject, span), max(1.0, span.end - span.start)
+    replay = PrometheusReplay(subject, span)
     error, interrupted = None, False
     try:
-        replay.run(reader, lambda at: told(replay.name, min(ALMOST, (at - span.start) / length)))
+        replay.run(reader, shares(told, replay.name, span.start, span.end))
         told(replay.name, 1.0)
     except SourceError as failed:
         error = failed
@@ -76,13 +81,13 @@ def _side_by_side(
 ) -> list[Found]:
     """Whatever ends it early, the processes are told to stop before they are waited for."""
     context = get_context("spawn")
-    stop, shares = context.Event(), context.Array("d", len(subjects), lock=False)
+    stop, behind = context.Event(), context.Array("d", len(subjects), lock=False)
     found: dict[int, Found] = {}
-    with ProcessPoolExecutor(min(jobs, len(subjects)), context, _begin, (stop, shares)) as pool:
+    with ProcessPoolExecutor(min(jobs, len(subjects)), context, _begin, (stop, behind)) as pool:
         try:
             with _deaf():
                 going = {pool.submit(_work, place, options, one, span): place for place, one in enumerate(subjects)}
-            _until_done(going, found, lambda place: told(subjects[place].declared.key, shares[place]), stop)
+            _until_done(going, found, lambda place: told(subjects[place].declared.key, behind[place]), stop)
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -139,13 +144,13 @@ _shared: dict[str, Any] = {}
 """Of this process, where it is one of several: what stops it, and where it says how far it is."""
 
 
-def _begin(stop: Any, shares: Any) -> None:
-    _shared.update(stop=stop, shares=shares)
+def _begin(stop: Any, behind: Any) -> None:
+    _shared.update(stop=stop, behind=behind)
 
 
 def _work(place: int, options: PrometheusOptions, subject: Subject, span: Span) -> Found:
     def told(_: str, share: float) -> None:
-        _shared["shares"][place] = share
+        _shared["behind"][place] = share
         if share < 1.0 and _shared["stop"].is_set():
             raise KeyboardInterrupt
 

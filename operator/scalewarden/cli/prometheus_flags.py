@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -60,8 +59,7 @@ def _shown(parameter: inspect.Parameter, timeout: str, *, every: bool) -> inspec
 
 def _options(url: str | None, chosen: dict[str, Any]) -> PrometheusOptions | None:
     access, options = _access(**chosen)
-    found = prometheus_options(url, access)
-    return found and replace(found, **options)
+    return prometheus_options(url, access, **options)
 
 
 def _access(

@@ -1,10 +1,10 @@
 """Service after service of a replay, and what a reader must know of each. Ctrl-C ends it with what is known by then."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scalewarden.app.replay_jobs import Found, Told, replay_all
+from scalewarden.app.replay_jobs import Found, Told, replay_all, shares
 from scalewarden.app.replaying import Span, Subject, of_recording
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import rfc3339
@@ -56,7 +56,7 @@ def of_recordings(found: Sequence[Recording], folder: str, span: Span, told: Tol
     try:
         for one in found:
             label = one.folder.name if several else one.declared.key
-            result = of_recording(one, span, _share(told, label, began(one), one.at))
+            result = of_recording(one, span, shares(told, label, began(one), one.at))
             told(label, 1.0)
             if result is None:
                 work.notes.append(f"{one.folder.name}: nothing of it lies between the two instants.")
@@ -117,8 +117,3 @@ def _said(found: Found, start: float) -> Iterator[str]:
 def _interrupted(work: Work) -> None:
     work.interrupted = True
     work.notes.append("Ended before its time: services that are not listed were not replayed.")
-
-
-def _share(told: Told, label: str, start: float, end: float) -> Callable[[float], None]:
-    """Tells, of the instant that is judged, which share of the time lies behind it."""
-    return lambda at: told(label, (at - start) / max(1.0, end - start))

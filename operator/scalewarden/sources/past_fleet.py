@@ -11,12 +11,11 @@ from scalewarden.model.workload import Replica
 from scalewarden.sources.base import PodEndpoint, PodKey
 from scalewarden.sources.past_counted import Counted
 from scalewarden.sources.past_pod import PastPod
+from scalewarden.sources.past_told import LASTS, followed
 from scalewarden.sources.prometheus_past import AHEAD, MINUTE, Moment, Stretch
 
 INTERVAL = 15.0
 """Seconds between two scrapes, where none shows it."""
-COUNT_LASTS = 3600.0
-"""Seconds that a wanted count stands where kube-state-metrics does not write it any more."""
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class PastFleet:
         for pod in self._pods.keys() | seen.keys():
             self._pods.setdefault(pod, PastPod()).take(seen.get(pod, ()), stretch.ready.get(pod, ()), horizon)
         self._pods = {pod: one for pod, one in self._pods.items() if one.seen}
-        self._desired, self._until = _followed(self._desired, stretch.desired, horizon), stretch.end + AHEAD
+        self._desired, self._until = followed(self._desired, stretch.desired, horizon), stretch.end + AHEAD
         if stretch.wrote is not None:
             self._wrote = sorted({*(at for at in self._wrote or () if at > horizon), *stretch.wrote})
         self.told_counts |= bool(stretch.desired)
@@ -75,13 +74,13 @@ class PastFleet:
         if here or not self._away(at):
             for name, pod in self._pods.items():
                 pod.look(at, here=name in here)
-            self._frozen = tuple(self._replica(name, self._pods[name], at) for name in sorted(here))
+            self._frozen = tuple(self._replica(name, self._pods[name]) for name in sorted(here))
         return self._frozen
 
     def desired(self, at: float) -> int:
         """The wanted count; where kube-state-metrics has not written one for long, as many as there were."""
         index = bisect_right(self._desired, at, key=lambda point: point.at)
-        if index and at - self._desired[index - 1].at <= COUNT_LASTS:
+        if index and at - self._desired[index - 1].at <= LASTS:
             return int(self._desired[index - 1].value)
         return self._counted.count((one.pod for one in self.replicas(at)), at)
 
@@ -114,16 +113,8 @@ class PastFleet:
         minute = bisect_left(self._wrote or [], at)
         return self._wrote is None or minute == len(self._wrote) or self._wrote[minute] - at > MINUTE
 
-    def _replica(self, name: str, pod: PastPod, at: float) -> Replica:
+    def _replica(self, name: str, pod: PastPod) -> Replica:
         early = self.began + 2 * self._interval
         young = pod.born is not None and pod.born > early
-        serves = pod.serves(at)
         known = pod.ready_since if young or (pod.ready_since or 0.0) > early else None
-        return Replica(pod=name, ready=serves, ready_since=known, unready_since=None)
-
-
-def _followed(before: Sequence[Point], after: Sequence[Point], horizon: float) -> Sequence[Point]:
-    """Both, without those that come twice, from the last one before `horizon` on."""
-    joined = [*(point for point in before if not after or point.at < after[0].at), *after]
-    first = bisect_right(joined, horizon, key=lambda point: point.at)
-    return joined[max(0, first - 1) :]
+        return Replica(pod=name, ready=pod.ready_since is not None, ready_since=known, unready_since=None)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scalewarden.model.signal import Point
+from scalewarden.sources.past_told import LASTS, followed
 from scalewarden.sources.prometheus_past import AHEAD, Moment
 from scalewarden.sources.prometheus_query import Target
-
-TOLD_LASTS = 3600.0
-"""Seconds that what kube-state-metrics told stands where it does not tell it any more."""
 
 
 class _Tried(NamedTuple):
@@ -36,8 +34,7 @@ class PastPod:
     def take(self, seen: Iterable[float], ready: Sequence[Point], horizon: float) -> None:
         """What is known in advance; forgets what is older than `horizon`, but for how ready it was then."""
         self.seen = sorted({*(at for at in self.seen if at > horizon), *seen})
-        joined = [*(point for point in self._ready if not ready or point.at < ready[0].at), *ready]
-        self._ready = joined[max(0, bisect_right(joined, horizon, key=lambda point: point.at) - 1) :]
+        self._ready = followed(self._ready, ready, horizon)
 
     def reach(self, moment: Moment) -> None:
         """A page of it, when the replay comes to it."""
@@ -103,7 +100,7 @@ class PastPod:
         return None if index == 0 and self.ready_since is not None else self._ready[index].at
 
     def _of_this_life(self, point: Point, at: float) -> bool:
-        return at - point.at <= TOLD_LASTS and (self.born is None or point.at >= self.born)
+        return at - point.at <= LASTS and (self.born is None or point.at >= self.born)
 
     def _answers(self, at: float) -> bool:
         """Any target of this life that tells an engine's series; where none does, any at all."""

@@ -1,6 +1,6 @@
 """What kube-state-metrics told of a service: series in, points out. Pure."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +11,8 @@ from scalewarden.sources.prometheus_query import PLACES
 
 MOST_REPLICAS = 1e6
 """Beyond it a count is none: no cluster has so many pods."""
+LASTS = 3600.0
+"""Seconds that what was told stands where kube-state-metrics does not tell it any more."""
 APART = 120.0
 """Seconds: a second series of the same, of another copy, speaks where the first has been silent for so long."""
 
@@ -53,6 +55,12 @@ def together(courses: Iterable[Course]) -> list[Point]:
         fresh = [point for point in one.points if _outside(found, point.at) or not _near(found, point.at)]
         found = sorted([*found, *fresh], key=lambda point: point.at)
     return found
+
+
+def followed(before: Sequence[Point], after: Sequence[Point], horizon: float) -> Sequence[Point]:
+    """Both, without those that come twice, from the last one before `horizon` (unix seconds) on."""
+    joined = [*(point for point in before if not after or point.at < after[0].at), *after]
+    return joined[max(0, bisect_right(joined, horizon, key=lambda point: point.at) - 1) :]
 
 
 def _outside(found: Sequence[Point], at: float) -> bool:

@@ -1,5 +1,7 @@
 """What to write instead, as YAML below the object's root, where text alone can know it."""
 
+from collections.abc import Collection
+
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.signal import SignalName
 from scalewarden.model.workload import Engine
@@ -15,8 +17,9 @@ _BRAKE = f"""behavior:
 _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 
 
-def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str = "", said: str = "") -> str:
-    """The lines to write for a rule's finding; empty where only a person can say what was meant. said: its message."""
+def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
+    """The lines to write for a rule's finding; empty where only a person can say what was meant. found: the
+    signals of its evidence."""
     keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
     if autoscaler.kind == "InferenceService":
         return ""
@@ -26,10 +29,10 @@ def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str = ""
     if rule == "ASC604":
         inner = f"advanced:\n  horizontalPodAutoscalerConfig:\n{_indent(_BRAKE, 4)}" if keda else _BRAKE
         return f"spec:\n{_indent(inner, 2)}"
-    if rule == "ASC608" and keda and "falls back" in said and "ignoreNullValues" not in said:
-        return "spec:\n  fallback:\n    behavior: currentReplicasIfHigher\n"
-    if rule == "ASC608" and keda and "ignoreNullValues" in said:
+    if rule == "ASC608" and keda and "null_as_zero" in found:
         return "spec:\n" + _indent('triggers:\n  - metadata:\n      ignoreNullValues: "false"\n', 2)
+    if rule == "ASC608" and keda and "fallback_replicas" in found:
+        return "spec:\n  fallback:\n    behavior: currentReplicasIfHigher\n"
     if rule == "ASC614":
         return f"spec:\n  {'minReplicaCount' if keda else 'minReplicas'}: 1\n"
     return ""

@@ -113,6 +113,7 @@ MISTAKES = [
     ("an empty result is zero", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)", more="serverAddress: x"))], {"ASC608": "warning"}),
     ("a zero of one's own", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) or vector(0)"))], {"ASC608": "warning"}),
     ("a static fallback", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), more="fallback: {failureThreshold: 3, replicas: 1}")], {"ASC608": "warning"}),
+    ("a zero of one's own through KServe", [KSERVE.replace("    scaleMetric: cpu\n    scaleTarget: 60\n", "    autoScaling: {metrics: [{type: External, external: {metric: {backend: prometheus, query: sum(vllm:num_requests_waiting) or vector(0)}, target: {type: AverageValue, averageValue: 3}}}]}\n")], {"ASC608": "warning", "ASC604": "warning"}),
     ("a counter as it stands", [deployment(), scaled(prometheus('sum(vllm:generation_tokens_total{namespace="serving"})'))], {"ASC603": "warning"}),
     ("a Kafka queue below its activation", [deployment(), scaled("{type: kafka, metadata: {topic: t, lagThreshold: '5', activationLagThreshold: '9'}}", prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {}),
     ("zero below an activation", [deployment(), scaled(prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {"ASC614": "warning"}),

@@ -6,19 +6,13 @@ from typing import Any
 import pytest
 
 from scalewarden.sources.prometheus_options import PrometheusOptions
+from tests.unit.check.manifests import deployment
 from tests.unit.cli.command import Command
 
 COMMANDS = {
     "replay": ("scalewarden.cli.replay.of_prometheus", ["--objects", "OBJECTS"]),
     "check": ("scalewarden.cli.check._where", ["OBJECTS", "--base", "OBJECTS"]),
 }
-SERVICE = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: chat, namespace: serving}
-spec:
-  template: {spec: {containers: [{name: vllm, image: "vllm/vllm-openai:v0.19.0", args: [--model, m]}]}}
-"""
 
 
 class _Seen(Exception):
@@ -35,7 +29,7 @@ def test_all_that_the_operator_may_be_told_is_told(
         seen.extend(one for one in given if isinstance(one, PrometheusOptions))
         raise _Seen
 
-    (tmp_path / "objects.yaml").write_text(SERVICE)
+    (tmp_path / "objects.yaml").write_text(deployment())
     function, arguments = COMMANDS[command]
     monkeypatch.setattr(function, asked)
     flags = {
