@@ -129,7 +129,7 @@ class Bench:
         self.write_fence({f"{resource}/llama": entry}, Mode.WARN, resource)
         kind = resource.removesuffix("s")
         self.cluster.wait_for(
-            lambda: not self.scale(0, "--dry-run=server", kind=kind).done, "the fence to be enforced", 30
+            lambda: not self.scale(0, "--dry-run=server", kind=kind).done, "the fence to be enforced", 45
         )
 
     def write_fence(

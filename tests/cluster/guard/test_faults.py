@@ -114,6 +114,9 @@ def test_an_api_server_that_restarts_under_load_lets_nothing_through(
     assert answers["away"] > 0, "it was away"
     assert fenced.replicas() == 4
     assert guard.process.poll() is None and guard.get("/readyz") == 200
+    guard.kill()
+    # The API server may have looked for the fence's kind too early; it looks again every 30 s.
+    installed.wait_for(lambda: not fenced.scale(2, "--dry-run=server").done, "the policies to have read the fence", 60)
 
 
 def test_a_namespace_that_changes_its_mind_during_a_hold(fenced: Bench, guard: Guard) -> None:
