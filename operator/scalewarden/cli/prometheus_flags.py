@@ -4,14 +4,14 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from scalewarden.cli.options import positive
-from scalewarden.cli.prometheus_values import method, pairs, paths, prometheus_options
-from scalewarden.sources.prometheus_options import EVERYTHING, RECORDED_ONLY, PrometheusOptions
-from scalewarden.sources.tls import Access
+
+if TYPE_CHECKING:
+    from scalewarden.sources.prometheus_options import PrometheusOptions
 
 MAIN = ("prometheus_token_file", "prometheus_header", "prometheus_match")
 """Those that every command's help shows; that of `run` shows all."""
@@ -57,9 +57,11 @@ def _shown(parameter: inspect.Parameter, timeout: str, *, every: bool) -> inspec
     return parameter.replace(annotation=Annotated[kind, copy], default=default)
 
 
-def _options(url: str | None, chosen: dict[str, Any]) -> PrometheusOptions | None:
-    access, options = _access(**chosen)
-    return prometheus_options(url, access, **options)
+def _options(url: str | None, chosen: dict[str, Any]) -> "PrometheusOptions | None":
+    """Of the flags; what it needs is imported only now, since `--help` needs none of it."""
+    from scalewarden.cli.prometheus_values import prometheus_options
+
+    return prometheus_options(url, _access(**chosen))
 
 
 def _access(
@@ -113,26 +115,26 @@ def _access(
     prometheus_max_query: Annotated[
         int | None, typer.Option(help="Bytes of one query.", min=1000, show_default="16000, by GET 6000")
     ] = None,
-) -> tuple[Access, dict[str, Any]]:
-    """Who asks, and how."""
-    access = Access(
-        ca_file=prometheus_ca_file,
-        cert_file=prometheus_cert_file,
-        key_file=prometheus_key_file,
-        skip_verify=prometheus_insecure_skip_verify,
-        token_file=prometheus_token_file,
-        username=prometheus_user,
-        password_file=prometheus_password_file,
-    )
-    return access, {
-        "headers": pairs(prometheus_header, "--prometheus-header"),
-        "header_files": paths(prometheus_header_file, "--prometheus-header-file"),
-        "parameters": pairs(prometheus_param, "--prometheus-param"),
-        "matchers": pairs(prometheus_match, "--prometheus-match"),
+) -> dict[str, Any]:
+    """What was said, as the fields of PrometheusOptions and, of `access`, of Access."""
+    return {
+        "access": {
+            "ca_file": prometheus_ca_file,
+            "cert_file": prometheus_cert_file,
+            "key_file": prometheus_key_file,
+            "skip_verify": prometheus_insecure_skip_verify,
+            "token_file": prometheus_token_file,
+            "username": prometheus_user,
+            "password_file": prometheus_password_file,
+        },
+        "headers": prometheus_header,
+        "header_files": prometheus_header_file,
+        "parameters": prometheus_param,
+        "matchers": prometheus_match,
         "namespace_label": prometheus_namespace_label,
         "pod_label": prometheus_pod_label,
-        "method": method(prometheus_method),
+        "method": prometheus_method,
         "deadline": positive(prometheus_timeout, "--prometheus-timeout"),
         "max_query": prometheus_max_query,
-        "wanted": RECORDED_ONLY if prometheus_recorded else EVERYTHING,
+        "recorded": prometheus_recorded,
     }

@@ -1,13 +1,14 @@
 """From the texts of the --prometheus-… flags to how Prometheus is asked."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from scalewarden.errors import BadInput
-from scalewarden.sources.prometheus_options import PrometheusOptions
+from scalewarden.sources.prometheus_options import EVERYTHING, RECORDED_ONLY, PrometheusOptions
 from scalewarden.sources.tls import Access
+
+_AS_SAID = ("namespace_label", "pod_label", "deadline", "max_query")
 
 
 def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
@@ -38,10 +39,23 @@ def method(text: str) -> Literal["POST", "GET"]:
     raise BadInput(f"{text!r} is no way to send a query", where="--prometheus-method", hint="write POST or GET")
 
 
-def prometheus_options(url: str | None, access: Access, **chosen: object) -> PrometheusOptions | None:
-    """As chosen; None without a URL. Raises BadInput where other flags say that there should be one."""
+def prometheus_options(url: str | None, said: Mapping[str, Any]) -> PrometheusOptions | None:
+    """As said by the flags (`prometheus_flags`); None without a URL.
+
+    Raises BadInput for a value that cannot be used, and where other flags say that there should be a URL.
+    """
+    access = Access(**said["access"])
+    options = {
+        **{name: said[name] for name in _AS_SAID},
+        "headers": pairs(said["headers"], "--prometheus-header"),
+        "header_files": paths(said["header_files"], "--prometheus-header-file"),
+        "parameters": pairs(said["parameters"], "--prometheus-param"),
+        "matchers": pairs(said["matchers"], "--prometheus-match"),
+        "method": method(said["method"]),
+        "wanted": RECORDED_ONLY if said["recorded"] else EVERYTHING,
+    }
     if url:
-        return replace(PrometheusOptions(url, access=access), **chosen)  # type: ignore[arg-type]
+        return PrometheusOptions(url, access=access, **options)
     if access != Access():
         raise BadInput("credentials for a Prometheus without its URL", where="--prometheus", hint="give the URL")
     return None
