@@ -1,12 +1,13 @@
 """From paths, and what they are compared with, to the report of a check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalewarden.app.check_base import Lowered, finding, lowered
 from scalewarden.app.checking import Checking
 from scalewarden.cli.git_base import at_ref
+from scalewarden.cli.uncollected import uncollected
 from scalewarden.model.check_config import CheckConfig
 from scalewarden.model.checked import Checked, Level, Place, Remark, Report
 from scalewarden.sources.manifests.files import STDIN, Found, collect
@@ -19,11 +20,12 @@ _UNSEEN = "whether that is safe is not known without the running service"
 
 def report_of(paths: list[str], base: str | None, wanted: CheckConfig, asked: "Where | None") -> Report:
     """Everything found; asked: who answers for lowered counts. Raises BadInput for a path or base that is not there."""
-    found = collect(paths, wanted.exclude)
-    checking = Checking(found, dict(wanted.thresholds))
-    findings = checking.findings()
-    if base is not None:
-        before = collect([base], wanted.exclude) if Path(base).exists() else at_ref(base, paths, wanted.exclude)
+    with uncollected():
+        found = collect(paths, wanted.exclude)
+        checking = Checking(found, dict(wanted.thresholds))
+        findings = checking.findings()
+        before = None if base is None else _earlier(base, paths, wanted.exclude)
+    if base is not None and before is not None:
         findings += _of_base(checking, before, asked)
         if STDIN in paths and not Path(base).exists():
             what = f"has no earlier version at {base}: give --base a folder with what was rendered before"
@@ -33,6 +35,11 @@ def report_of(paths: list[str], base: str | None, wanted: CheckConfig, asked: "W
         found.files, found.documents, checking.judged,
         remarks=(*found.remarks, *checking.remarks), errors=(*found.errors, *checking.errors),
     )  # fmt: skip
+
+
+def _earlier(base: str, paths: list[str], exclude: Sequence[str]) -> Found:
+    """The manifests as they are in a folder or at a git ref."""
+    return collect([base], exclude) if Path(base).exists() else at_ref(base, paths, exclude)
 
 
 def _of_base(checking: Checking, before: Found, asked: "Where | None") -> Iterator[Checked]:

@@ -103,6 +103,21 @@ def test_the_start_imports_nothing_heavy(arguments: list[str]) -> None:
     assert [name for name in imported if name.split(".")[0] in HEAVY or name in HEAVY] == []
 
 
+def test_the_help_of_check_imports_no_work() -> None:
+    program = (
+        "import sys; sys.argv = ['scalewarden', 'check', '--help']\n"
+        "from scalewarden.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ours = {".".join(name.split(".")[:2]) for name in ran.stderr.split() if name.startswith("scalewarden.")}
+    assert ours == {"scalewarden.cli", "scalewarden.errors", "scalewarden.model"}
+    assert {"scalewarden.model.snapshot", "scalewarden.cli.check_work", "rich.console"} & set(
+        ran.stderr.split()
+    ) == set()
+
+
 @pytest.mark.parametrize(
     ("started", "named"),
     [("/usr/bin/kubectl-scalewarden", "kubectl scalewarden"), ("kubectl-scalewarden.exe", "kubectl scalewarden"),
