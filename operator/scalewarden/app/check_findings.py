@@ -28,7 +28,7 @@ JOB_RULES = frozenset({"ASC602", "ASC603", "ASC607", "ASC608", "ASC610", "ASC613
 _LEVELS = {Severity.ERROR: Level.ERROR, Severity.WARNING: Level.WARNING, Severity.INFO: Level.NOTE}
 _LOUDER = {"ASC604": Level.WARNING}
 """Before a merge is the time to write a brake; on a running service it is information."""
-_FIELD = re.compile(r"spec(?:\.\w+|\[\d+\])+")
+_FIELD = re.compile(r"""metadata\.annotations\["[^"]+"\]|spec(?:\.\w+|\[\d+\])+""")
 _BEHAVIOR = "spec.behavior"
 _METRIC = re.compile(r"(?P<base>spec\.(?:\w+\.)*(?:metrics|triggers)\[\d+\])(?:\.(?P<kind>\w+))?")
 _POD_SPECS = (

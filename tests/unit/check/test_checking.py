@@ -48,6 +48,9 @@ spec:
       args: ["--model_id=meta-llama/Llama-3.1-8B"]
       resources: {limits: {nvidia.com/gpu: "1"}}
 """
+KNATIVE = KSERVE.replace(
+    "serving.kserve.io/deploymentMode: RawDeployment", "autoscaling.knative.dev/metric: cpu"
+).replace("    scaleMetric: cpu\n    scaleTarget: 60\n", "")
 LLM_SERVICE = """\
 apiVersion: serving.kserve.io/v1alpha1
 kind: LLMInferenceService
@@ -127,6 +130,8 @@ MISTAKES = [
     ("its metrics are read", [deployment("lmsysorg/sglang:v0.5.8", args=["python3", "-m", "sglang.launch_server"]), scaled(prometheus("sum(sglang:num_queue_reqs)"))], {"SIG002": "warning"}),
     ("a StatefulSet of SGLang", [deployment("lmsysorg/sglang", kind="StatefulSet", args=["--enable-metrics"]), hpa(CPU, BRAKE, target="StatefulSet")], {"ASC601": "error"}),
     ("KServe", [KSERVE], {"ASC601": "error", "ASC604": "warning"}),
+    ("KServe through Knative", [KSERVE.replace("RawDeployment", "Serverless")], {"ASC601": "error", "ASC604": "warning"}),
+    ("KServe by Knative's annotation", [KNATIVE], {"ASC601": "error", "ASC604": "warning"}),
     ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
     ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
     ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),

@@ -14,6 +14,7 @@ from scalewarden.sources.tree import child, children
 Object = Mapping[str, Any]
 
 _NOTES = "serving.kserve.io"
+_KNATIVE = "autoscaling.knative.dev"
 _SUFFIXES = {"InferenceService": "-predictor", "LLMInferenceService": "-kserve"}
 """What KServe adds to a service's name for the Deployment that it makes; of several nodes it makes none."""
 _CPU = 80.0
@@ -66,14 +67,18 @@ def made_for(deployment: str, kind: str) -> str:
 
 
 def autoscaler_of(service: Object) -> Autoscaler | None:
-    """The HPA or ScaledObject that KServe makes; None where it makes none, or Knative scales."""
+    """The HPA or ScaledObject that KServe makes; None where it makes none, or Knative scales on requests.
+
+    CPU and memory that are asked for by name are an HPA in every mode: Knative scales on them by one.
+    """
     annotations, predictor = child(service, "metadata", "annotations"), child(service, "spec", "predictor")
     made = str(annotations.get(f"{_NOTES}/autoscalerClass") or "").lower()
     raw = str(annotations.get(f"{_NOTES}/deploymentMode") or "").lower() in ("rawdeployment", "standard")
-    metrics = _metrics(predictor)
+    named = _named(predictor, annotations)
+    metrics = named or _listed(predictor)
     low, high = count(predictor.get("minReplicas"), 1), count(predictor.get("maxReplicas"))
     scales = bool(metrics) or (high or 0) > (low or 1)
-    if made in ("none", "external") or not (raw or made in ("hpa", "keda")) or not scales:
+    if made in ("none", "external") or not (raw or named or made in ("hpa", "keda")) or not scales:
         return None
     name = str(child(service, "metadata").get("name", ""))
     behavior = child(predictor, "autoScaling", "behavior")
@@ -92,10 +97,17 @@ def autoscaler_of(service: Object) -> Autoscaler | None:
     )
 
 
-def _metrics(predictor: Object) -> tuple[AutoscalerMetric, ...]:
-    name = str(predictor.get("scaleMetric") or "").lower()
-    if name in ("cpu", "memory"):
-        return (_resource(name, quantity(predictor.get("scaleTarget")) or _CPU, "spec.predictor.scaleMetric"),)
+def _named(predictor: Object, annotations: Object) -> tuple[AutoscalerMetric, ...]:
+    """CPU or memory, by `scaleMetric` or by Knative's annotation."""
+    name, aim = str(predictor.get("scaleMetric") or "").lower(), quantity(predictor.get("scaleTarget"))
+    field = "spec.predictor.scaleMetric"
+    if not name:
+        name, aim = str(annotations.get(f"{_KNATIVE}/metric") or ""), quantity(annotations.get(f"{_KNATIVE}/target"))
+        field = f'metadata.annotations["{_KNATIVE}/metric"]'
+    return (_resource(name, aim or _CPU, field),) if name in ("cpu", "memory") else ()
+
+
+def _listed(predictor: Object) -> tuple[AutoscalerMetric, ...]:
     listed = children(child(predictor, "autoScaling"), "metrics")
     return tuple(one for index, metric in enumerate(listed) if (one := _metric(metric, index)) is not None)
 

@@ -25,7 +25,7 @@ KINDS = (
 _READ = re.compile(rf"""["']?\bkind["']?\s*:\s*["']?(?:{"|".join(KINDS)}|\w*List)\b""")
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _OBJECT = re.compile(r"""^(?:- |\s*)?["']?apiVersion["']?\s*:""", re.MULTILINE)
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_STEP = re.compile(r"""\["([^"]+)"\]|([^.\[\]]+)|\[(\d+)\]""")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 _DEEPEST = 100
 """Levels of nesting that are read; no manifest has as many."""
@@ -140,7 +140,8 @@ class Manifest:
         return len(list(self._down(path))) == len(_STEP.findall(path))
 
     def place(self, path: str = "") -> Place:
-        """Where the value at a path like `spec.metrics[0].resource` stands, or the deepest part that is there."""
+        """Where the value at a path like `spec.metrics[0].resource` or `metadata.annotations["a.b/c"]` stands, or the
+        deepest part that is there."""
         *_, (key, node) = (self.node, self.node), *self._down(path)
         mark = key.start_mark
         scalar = isinstance(node, yaml.ScalarNode) and node.end_mark.line == mark.line
@@ -150,8 +151,8 @@ class Manifest:
     def _down(self, path: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """The key and the value of each step of a path, as far as it is written."""
         node: yaml.Node = self.node
-        for name, index in _STEP.findall(path):
-            found = _step(node, int(index) if index else name)
+        for quoted, name, index in _STEP.findall(path):
+            found = _step(node, int(index) if index else quoted or name)
             if found is None:
                 return
             yield found
