@@ -12,10 +12,13 @@ from scalewarden.sources.behavior import count
 from scalewarden.sources.manifests.kserve import deployment_name
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.tree import child
+from scalewarden.surfaces.bounds import PAUSED_AT
 
+_PAUSED = f'metadata.annotations["{PAUSED_AT}"]'
+"""KEDA sets this count at once, whatever its minimum."""
 _FIELDS = {
     "HorizontalPodAutoscaler": ("spec.minReplicas", "spec.maxReplicas"),
-    "ScaledObject": ("spec.minReplicaCount", "spec.maxReplicaCount", "spec.idleReplicaCount"),
+    "ScaledObject": ("spec.minReplicaCount", "spec.maxReplicaCount", "spec.idleReplicaCount", _PAUSED),
     "InferenceService": ("spec.predictor.minReplicas", "spec.predictor.maxReplicas"),
     "InferenceDeployment": ("spec.policy.minReplicas",),
 }
@@ -42,7 +45,7 @@ class Lowered:
     @property
     def name(self) -> str:
         """`replicas`, without the path."""
-        return self.field.rpartition(".")[2]
+        return PAUSED_AT if self.field == _PAUSED else self.field.rpartition(".")[2]
 
     @property
     def is_minimum(self) -> bool:
@@ -73,7 +76,7 @@ def lowered(now: Sequence[Manifest], base: Iterable[Manifest]) -> Iterator[Lower
         if not before or not manifest.name:
             continue
         for field in _FIELDS.get(manifest.kind, _WORKLOAD):
-            counts = [old for one in before if (old := _count(one, field)) is not None]
+            counts = [old for one in before if (old := _before(one, field)) is not None]
             left_out = _value(manifest, field) is None
             of_scaler = field == "spec.replicas" and (manifest.kind, manifest.name) in scaled
             new = _count(manifest, field) if not left_out else None if of_scaler else _DEFAULTS.get(field)
@@ -114,10 +117,19 @@ def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
     )
 
 
+def _before(one: Manifest, field: str) -> int | None:
+    """A count that was written; where a pause is new, the minimum that held before it."""
+    paused = field == _PAUSED and _value(one, field) is None
+    return _count(one, "spec.minReplicaCount" if paused else field)
+
+
 def _count(manifest: Manifest, field: str) -> int | None:
-    return count(_value(manifest, field))
+    value = _value(manifest, field)
+    return int(value) if isinstance(value, str) and field == _PAUSED and value.isdecimal() else count(value)
 
 
 def _value(manifest: Manifest, field: str) -> object:
+    if field == _PAUSED:
+        return child(manifest.value, "metadata", "annotations").get(PAUSED_AT)
     *path, last = field.split(".")
     return child(manifest.value, *path).get(last)

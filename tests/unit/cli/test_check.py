@@ -164,6 +164,25 @@ def test_counts_that_a_change_lowers(repository: Path, check: Check) -> None:
     assert "lowers replicas from 4 to 2" in found[0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "lowers"),
+    [("3", "1", "from 3 to 1"), ("", "1", "from 2 to 1"), ("1", "3", ""), ("", "2", ""), ("3", "", "")],
+)
+def test_a_pause_of_keda_at_fewer(repository: Path, check: Check, before: str, after: str, lowers: str) -> None:
+    def paused(count: str) -> str:
+        one = scaled(prometheus("sum(vllm:num_requests_waiting)"), low=2)
+        note = f'metadata: {{annotations: {{autoscaling.keda.sh/paused-replicas: "{count}"}}, '
+        return one.replace("metadata: {", note, 1) if count else one
+
+    write(repository, before__app=deployment(), before__scaler=paused(before))
+    write(repository, k8s__app=deployment(), k8s__scaler=paused(after))
+    found = json.loads(check("k8s", "--base", "before", "-o", "json").out)["findings"]
+    told = [one for one in found if one["rule"] == "SCL501"]
+    assert [
+        one["message"].partition(" lowers autoscaling.keda.sh/paused-replicas ")[2][: len(lowers)] for one in told
+    ] == ([lowers] if lowers else [])
+
+
 def test_a_count_under_the_declared_minimum_is_an_error(repository: Path, check: Check) -> None:
     declared = """\
 apiVersion: scalewarden.dev/v1alpha1
