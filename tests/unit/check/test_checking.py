@@ -156,6 +156,11 @@ MISTAKES = [
     ("Dynamo's worker", [deployment("nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.7.0", args=["python3", "-m", "dynamo.vllm", "--model", "m"]), hpa(CPU, BRAKE)], {"ASC601": "error", "SIG002": "note"}),
     ("a queue's total held against Value", [deployment(), hpa('metrics: [{type: Object, object: {metric: {name: vllm_num_requests_waiting}, describedObject: {apiVersion: v1, kind: Namespace, name: serving}, target: {type: Value, value: "5"}}}]', BRAKE)], {"ASC607": "warning"}),
     ("the time that a GPU is held", [deployment(), hpa('metrics: [{type: External, external: {metric: {name: "kubernetes.io|container|accelerator|duty_cycle"}, target: {type: AverageValue, averageValue: "60"}}}]', BRAKE)], {"ASC602": "warning"}),
+    ("DJL with its LLM engine", [deployment("deepjavalibrary/djl-serving:0.33.0-lmi15.0.0"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("LoRAX", [deployment("ghcr.io/predibase/lorax:main", args=["--model-id", "corp/x"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("MLC by its program", [deployment("registry.corp/mlc:1", args=["mlc_llm", "serve", "HF://x"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a worker of FastChat", [deployment("registry.corp/fs:1", args=["python3", "-m", "fastchat.serve.vllm_worker"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a server of models of any kind", [deployment("xprobe/xinference:v1.9", args=["xinference-local", "-H", "0.0.0.0"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
     ("two GPUs by flag", [deployment(gpu=False, args=["--tensor-parallel-size", "2"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
 ]  # fmt: skip
 
@@ -181,6 +186,9 @@ SILENT = [
     ("a reranker", [deployment("nvcr.io/nim/nvidia/nv-rerankqa-mistral-4b-v3:1"), hpa(CPU)]),
     ("a metric of Google's adapter", [deployment(), hpa(QUEUE.replace("vllm:num_requests_waiting", "prometheus.googleapis.com|vllm:num_requests_waiting|gauge"), BRAKE)]),
     ("a notebook with a GPU", [deployment("jupyter/tensorflow-notebook", more="ports: [{containerPort: 8888}]"), hpa(CPU)]),
+    ("DJL on CPUs", [deployment("deepjavalibrary/djl-serving:0.33.0-cpu-full", gpu=False), hpa(CPU)]),
+    ("embeddings by a server of models", [deployment("xprobe/xinference:v1.9", args=["launch", "--model-name", "bge-m3", "--model-type", "embedding"]), hpa(CPU)]),
+    ("LoRAX's client", [deployment("registry.corp/lorax-client:1"), hpa(CPU)]),
     ("training on a GPU", [deployment("registry.corp/train:1"), hpa(CPU)]),
     ("a target elsewhere of which nothing speaks", [hpa(CPU, name="checkout")]),
     ("ignored for a reason", [deployment(), hpa(CPU).replace("namespace: serving}", "namespace: serving, annotations: {scalewarden.dev/ignore: owner agreed}}", 1)]),

@@ -48,6 +48,18 @@ _PROGRAM = 3
 _CPU_WORDS = re.compile(
     r"inference-sim|--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b"
 )
+_OF_LANGUAGE = re.compile(
+    r"aphrodite|mlc[_-]llm|lorax|tabbyml/tabby|tabbyapi|exllama|koboldcpp|\bmii\.entrypoints|deepspeed-mii"
+    r"|fastchat\.serve\.\w*worker|lightllm|rtp[_-]llm|openllm|scalellm|ktransformers|mistral\.?rs|llamafile"
+    r"|friendliai/|modular/max-|jetstream|maxengine|djl-(?:serving|inference):\S*lmi",
+    re.IGNORECASE,
+)
+"""Servers of language models whose own metrics no table here knows, by image or program."""
+_OF_MODELS = re.compile(
+    r"xinference|localai/localai|\blocal-ai\b|djl-(?:serving|inference)|gpustack|\b(?:transformers|litgpt) serve\b",
+    re.IGNORECASE,
+)
+"""Servers of models of any kind: what they serve is known by more words only."""
 LLM_WORDS = re.compile(
     r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt-?llm|lmdeploy|\bllms?\b|llama|mistral|mixtral|qwen|deepseek"
     r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama",
@@ -79,10 +91,20 @@ def serves(template: Object) -> Serves:
         return Serves.OTHER
     if engines:
         return Serves.LLM if on_gpu else _without_gpu(engines)
-    if not on_gpu or not any(_answers(one) for one in containers):
+    if not on_gpu:
+        return Serves.OTHER
+    start = " ".join(_start(one) for one in containers if not _beside(one))
+    if _OF_LANGUAGE.search(start):
+        return Serves.LLM
+    if not _OF_MODELS.search(start) and not any(_answers(one) for one in containers):
         return Serves.OTHER
     said = " ".join(word for one in containers for word in _words(one))
     return Serves.LLM if LLM_WORDS.search(said) else Serves.UNKNOWN
+
+
+def _start(container: Object) -> str:
+    """The image and what the command line begins with."""
+    return " ".join((str(container.get("image") or ""), *command_line(container)[:_PROGRAM]))
 
 
 def _without_gpu(engines: list[Object]) -> Serves:
