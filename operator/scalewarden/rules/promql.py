@@ -37,6 +37,10 @@ _SECONDS = re.compile(r"(time_to_first_token|inter_token_latency|time_per_output
 _QUANTILE = re.compile(
     r"^[\s(]*(?:(?:max|min|avg)\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*)?histogram_quantile\s*\(", re.IGNORECASE
 )
+_MEAN = re.compile(
+    r"^[\s(]*sum\s*\([^/*+%^]*\)[\s)]*/[\s(]*(?:(?:scalar|clamp_min)\s*\(\s*)?count\s*\([^/*+%^]*$", re.IGNORECASE
+)
+"""`sum(…) / count(…)`, over a query without groupings."""
 _GROUPING = re.compile(
     rf"^[\s(]*(?:{_AGGREGATORS})\s*by\s*\((?P<before>[^)]*)\)|\)\s*by\s*\((?P<after>[^)]*)\)[\s)]*$", re.IGNORECASE
 )
@@ -74,6 +78,11 @@ def outermost(metric: AutoscalerMetric) -> str:
     text = bare(metric.query)
     found = _OUTERMOST.match(text)
     return found.group(1).lower() if found and not calculates(metric) else ""
+
+
+def mean(metric: AutoscalerMetric) -> bool:
+    """True where the whole query is a sum by a count: an average written out."""
+    return bool(_MEAN.match(_outside(metric)))
 
 
 def split(metric: AutoscalerMetric) -> str | None:

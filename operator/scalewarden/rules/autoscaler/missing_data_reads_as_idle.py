@@ -3,12 +3,12 @@
 Finds: an autoscaler that takes the absence of its metric for zero load.
 Why: when Prometheus is restarted, a label is renamed or all pods are too busy to answer a scrape, the query is empty.
     Read as 0 that is the clearest scale-down signal there is, and it comes in the worst moment.
-Reads: KEDA's ignoreNullValues and fallback, the queries of the autoscaler's metrics; the desired and the last safe
-    count.
+Reads: KEDA's ignoreNullValues and fallback, the queries of the autoscaler's metrics, its maximum; the desired and the
+    last safe count.
 Fires when: a prometheus trigger of KEDA does not set ignoreNullValues to false; or a query answers 0 where nothing is
     measured (`or vector(0)`, `or up * 0`, `default 0`); or a KEDA fallback that may lower the count (behavior static,
-    the default, or currentReplicasIfLower) names fewer replicas than the last safe count, or than are desired where
-    none is known.
+    the default, or currentReplicasIfLower) names fewer replicas than the last safe count; where none is known, than
+    are desired or than the maximum.
 Clear when: none of this is seen, scale-down is paused, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: set ignoreNullValues to false, leave out the default in the query, and set fallback.behavior to
@@ -34,7 +34,7 @@ RULE = Rule(
     check_instead="what the autoscaler does while its metrics source is down",
     remedy="Set ignoreNullValues to false, leave out `or vector(0)`, use the fallback currentReplicasIfHigher.",
     misinterpretations=(Misinterpretation.LOW_UTILIZATION_MEANS_SCALE_DOWN,),
-    reads=("autoscaler metrics", "autoscaler fallback", "replicas_desired", "safe count"),
+    reads=("autoscaler metrics", "autoscaler fallback", "autoscaler bounds", "replicas_desired", "safe count"),
 )
 
 LOWERS = {None, "static", "currentReplicasIfLower"}
@@ -80,10 +80,20 @@ def _fallback(autoscaler: Autoscaler, snapshot: Snapshot) -> Iterator[tuple[str,
     fallback = autoscaler.fallback
     if fallback is None or fallback.replicas is None or fallback.behavior not in LOWERS:
         return
-    safe = autoscalers.safe_count(snapshot)
-    needed, what = (snapshot.replicas_desired, "desired") if safe is None else (safe, "safe")
+    needed, what = _needed(autoscaler, snapshot)
     if fallback.replicas < needed:
         yield (
-            f"falls back to a count of {fallback.replicas}, fewer replicas than are {what}",
+            f"falls back to a count of {fallback.replicas}, fewer replicas than {what}",
             Evidence("fallback_replicas", float(fallback.replicas), Unit.REPLICAS, float(needed), "spec.fallback"),
         )
+
+
+def _needed(autoscaler: Autoscaler, snapshot: Snapshot) -> tuple[int, str]:
+    """What a fallback may not go below, and how it is called: data may be missing at the peak, too."""
+    safe = autoscalers.safe_count(snapshot)
+    if safe is not None:
+        return safe, "are safe"
+    most = autoscaler.max_replicas or 0
+    if most > snapshot.replicas_desired:
+        return most, f"its maximum of {most}"
+    return snapshot.replicas_desired, "are desired"

@@ -5,10 +5,11 @@ Why: such an object is accepted and computes nonsense quietly: a target of 50 fo
     an average divided by the number of replicas asks for two whatever the load, a total held against a value for one
     replica grows without end. Nothing in its status says so.
 Reads: names, queries, types and targets of the autoscaler's metrics.
-Fires when: a gauge from 0 to 1 has a target over 1, one from 0 to 100 a target of 1 or less, or seconds until a token
-    a target of 100 or more; or an external query that averages (avg, max, min, quantile) a replica's number, or is a
-    quantile of a histogram, has an AverageValue target; or a total of replicas' numbers or a desired replica count has
-    a Value target; or a KEDA query of a replica's series aggregates nothing, or keeps the pods apart.
+Fires when: a gauge from 0 to 1 has a target over 1 (over 16 as a share of the replicas' sum: a pod may hold several
+    engines), one from 0 to 100 a target of 1 or less, or seconds until a token a target of 100 or more; or an external
+    query that averages (avg, max, min, quantile, sum by count) a replica's number, or is a quantile of a histogram, has
+    an AverageValue target; or a total of replicas' numbers or a desired replica count has a Value target; or a KEDA
+    query of a replica's series aggregates nothing, or keeps the pods apart.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: `sum` with AverageValue (KEDA's default), or `avg` or `max` with Value; fractions are 0 to 1 in spite of `_perc`.
@@ -16,6 +17,7 @@ References: KEDA rejects a query with more than one element; an HPA divides Aver
     multiplies them for Value; AIBrix ships a target of 50 for a gauge from 0 to 1.
 """
 
+import math
 from collections.abc import Iterator
 
 from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, TargetType
@@ -37,7 +39,9 @@ RULE = Rule(
 )
 
 EXTERNAL = {MetricSource.EXTERNAL, MetricSource.OBJECT, MetricSource.TRIGGER}
-AVERAGES = {"avg", "max", "min", "quantile"}
+MOST_ENGINES = 16.0
+"""Engines whose gauges a pod may add up: one a GPU, and no node has more GPUs than this."""
+AVERAGES = {"mean", "avg", "max", "min", "quantile"}
 NOBODY_WAITS = 100.0
 """Seconds that no user is meant to wait for a token: such a target is in milliseconds."""
 
@@ -77,7 +81,9 @@ def _scale(metric: AutoscalerMetric) -> Iterator[str]:
     if metric.target is None or metric.target_type is TargetType.UTILIZATION or promql.calculates(metric):
         return
     summed = promql.outermost(metric) in {"sum", "count"} or promql.sums(metric)
-    if (series := promql.fractions(metric)) and metric.target > 1 and not summed:
+    shared = promql.outermost(metric) == "sum" and metric.target_type is TargetType.AVERAGE_VALUE
+    most = MOST_ENGINES if shared else math.inf if summed else 1.0
+    if (series := promql.fractions(metric)) and metric.target > most:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 1"
     if (series := promql.percentages(metric)) and metric.target <= 1:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 100"
@@ -89,7 +95,7 @@ def _per_replica(metric: AutoscalerMetric) -> Iterator[str]:
     """An average treated as a total, and the other way round."""
     if metric.source not in EXTERNAL:
         return
-    outer = promql.outermost(metric)
+    outer = "mean" if promql.mean(metric) else promql.outermost(metric)
     series = _of_replica(metric)
     if series and outer in AVERAGES and metric.target_type is TargetType.AVERAGE_VALUE:
         yield f"divides the {outer} of {series} by its replicas once more: AverageValue wants a sum, or use Value"
