@@ -11,12 +11,12 @@ from scalewarden.model.signal import SignalName
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import custom
+from scalewarden.signals.engines.release import numbers, release_of
 from scalewarden.signals.engines.table import EngineTable, Fold, Kind, Row, Series
 
 ELSEWHERE = ("dynamo_frontend_",)
 """Beginnings of series that another target's pods serve."""
 _SINCE = re.compile(r"(\d{1,4}(?:\.\d{1,4})*) on")
-_RELEASE = re.compile(r":v?(\d{1,4}(?:\.\d{1,4}){1,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,8 @@ def follow(snapshot: Snapshot, table: EngineTable, signal: SignalName) -> Follow
 
 def _too_new(series: Series, snapshot: Snapshot, table: EngineTable) -> bool:
     """The release in the tag of the engine's own image is older than the spelling."""
-    image, since = snapshot.workload.image or "", _SINCE.match(series.versions)
-    release = _RELEASE.search(image) if any(one in image for one in table.images) else None
-    return since is not None and release is not None and _numbers(release[1]) < _numbers(since[1])
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    since, release = _SINCE.match(series.versions), release_of(snapshot.workload.image, table)
+    return since is not None and release is not None and numbers(release) < numbers(since[1])
 
 
 def _read(snapshot: Snapshot, signal: SignalName) -> set[str]:

@@ -4,11 +4,12 @@ Finds: an autoscaler that reads a series which the engine does not write.
 Why: a name that is wrong by a letter is no error anywhere: the query is valid and empty. An HPA without its metric
     removes nothing and adds nothing, KEDA takes an empty result for 0 and goes to its minimum. Names change between
     releases and differ between engines, and examples are copied for years.
-Reads: names and queries of the autoscaler's metrics; the engine, and the series that its signals are read from.
+Reads: names and queries of the autoscaler's metrics; the engine, its image, and the series that its signals are read
+    from.
 Fires when: a name looks like a series of vLLM, SGLang, LMDeploy or llama.cpp and is none: an underscore for the colon
     (in a query; names of HPA metrics are the adapter's), a counter without `_total`, a word that is nearly right; or it
-    is an older name of a number that the replicas write under a newer one; or it is another engine's than that of the
-    replicas.
+    is an older name of a number that the replicas write under a newer one, or one that the release in the image's tag
+    dropped; or it is another engine's than that of the replicas.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: write the name that the engine's page has; where a rule of your own records the name, say so by the annotation.
@@ -26,6 +27,7 @@ from scalewarden.model.workload import Engine
 from scalewarden.rules import autoscalers, promql
 from scalewarden.rules.rule import Rule
 from scalewarden.signals.engines import SERVED_BY, TABLES
+from scalewarden.signals.engines.release import numbers, release_of
 from scalewarden.signals.engines.spelling import slip
 
 RULE = Rule(
@@ -38,6 +40,8 @@ RULE = Rule(
     misinterpretations=(Misinterpretation.LOW_UTILIZATION_MEANS_SCALE_DOWN,),
     reads=("autoscaler metrics", "engine"),
 )
+
+_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
 def check(snapshot: Snapshot) -> Finding:
@@ -57,7 +61,8 @@ def _judge(autoscaler: Autoscaler, snapshot: Snapshot) -> Finding:
 
 
 def _phantoms(metric: AutoscalerMetric, snapshot: Snapshot) -> Iterator[str]:
-    for name in dict.fromkeys(promql.series(metric)):
+    names = dict.fromkeys(promql.series(metric))
+    for name in names:
         wrong = slip(name, renamed=not metric.query)
         if wrong:
             yield f"{name}, which no release of {wrong.engine} is known to write: its name is {wrong.meant}"
@@ -65,6 +70,8 @@ def _phantoms(metric: AutoscalerMetric, snapshot: Snapshot) -> Iterator[str]:
             yield f"{name}, which {other} writes, and the engine is {snapshot.engine}"
         elif newer := _newer(name, snapshot):
             yield f"{name}, an older name: these replicas write {newer}"
+        elif dropped := _dropped(name, set(names), snapshot):
+            yield f"{name}, which {dropped}"
 
 
 def _of_another(name: str, engine: Engine) -> Engine | None:
@@ -88,6 +95,28 @@ def _newer(name: str, snapshot: Snapshot) -> str | None:
         if name in names and written in names and names.index(written) < names.index(name) and name not in beside:
             return written
     return None
+
+
+def _dropped(name: str, beside: set[str], snapshot: Snapshot) -> str:
+    """What is known of a series that the release of the image no longer writes; empty where it is read, or unknown, or
+    where the query falls back to it from a newer name."""
+    table = TABLES.get(snapshot.engine)
+    release = release_of(snapshot.workload.image, table) if table else None
+    if table is None or release is None or _is_read(name, snapshot):
+        return ""
+    for row in table.rows:
+        for one in row.spellings:
+            end = next((end for end in ("", *_HISTOGRAM) if name == one.name + end), None)
+            newest = f"{row.spellings[0].name}{end or ''}"
+            if end is not None and newest not in beside and _is_gone(release, one.dropped):
+                return f"{snapshot.engine} {release} no longer writes: its name is {newest}"
+    return ""
+
+
+def _is_gone(release: str, dropped: str) -> bool:
+    """Of one major number alone: who builds an engine into an image of their own numbers it as they like."""
+    have, since = numbers(release), numbers(dropped) if dropped else ()
+    return have[:1] == since[:1] and have >= since
 
 
 def _is_read(name: str, snapshot: Snapshot) -> bool:

@@ -39,7 +39,8 @@ class Series:
     which the largest counts; rounding: by how much such a one must be larger, where it is rounded. observations: the
     gauge that says how many observations stand behind this one. copies: labels of this series that tell apart reports
     of one number, beside the table's. late: it moves only when a request ends, so that it stands still during a long
-    answer. about: what a reader should know of it, in a few words.
+    answer. dropped: the release from which it is no longer written. about: what a reader should know of it, in a few
+    words.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Series:
     observations: str = ""
     copies: frozenset[str] = frozenset()
     late: bool = False
+    dropped: str = ""
     about: str = ""
 
 

@@ -15,7 +15,7 @@ _SLEEP = "vllm:engine_sleep_state"
 _SIMULATOR = "vllm:max_num_generation_tokens_count"
 _ITL = (
     Series("vllm:inter_token_latency_seconds", "0.10.2 on"),
-    Series("vllm:time_per_output_token_seconds", "up to 0.11, V0"),
+    Series("vllm:time_per_output_token_seconds", "up to 0.11, V0", dropped="0.15.1"),
 )
 _CACHE = "vllm:cache_config_info"
 
@@ -23,7 +23,7 @@ ROWS = (
     # `perc` is a fraction. With several processes some releases add a `pid` label: the maximum is right for both.
     Row(SignalName.KV_USAGE, Kind.GAUGE, Fold.MAX, (
         Series("vllm:kv_cache_usage_perc", "0.9.2 on"),
-        Series("vllm:gpu_cache_usage_perc", "up to 0.11, V0"),
+        Series("vllm:gpu_cache_usage_perc", "up to 0.11, V0", dropped="0.12"),
     )),
     Row(SignalName.RUNNING, Kind.GAUGE, Fold.SUM, (Series("vllm:num_requests_running"),)),
     # V0 moved preempted requests to the CPU and counted them apart.
@@ -50,7 +50,8 @@ ROWS = (
     Row(SignalName.PREFIX_HIT, Kind.RATIO, Fold.SUM, (
         Series("vllm:prefix_cache_hits_total", "0.9.2 on", over=(Series("vllm:prefix_cache_queries_total"),)),
         Series(
-            "vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11", over=(Series("vllm:gpu_prefix_cache_queries_total"),)
+            "vllm:gpu_prefix_cache_hits_total", "V1 up to 0.11",
+            over=(Series("vllm:gpu_prefix_cache_queries_total"),), dropped="0.12",
         ),
     ), when_absent="V0 has no hit counter", switch="run the V1 engine, with prefix caching on"),
     *latencies(ttft=_TTFT, itl=_ITL, e2e=_E2E),
