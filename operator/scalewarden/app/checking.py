@@ -88,8 +88,10 @@ class Checking:
                 try:
                     read.append((one, InferenceDeployment.parse(one.value)))
                 except BadObject as error:
-                    what = f"{one.label}: {error.message}" + (f" ({error.hint})" if error.hint else "")
-                    self.errors.append(Remark(one.place(_field_of(error)), what))
+                    field = _field_of(error)
+                    where = f"{one.label}: {field}" if field else one.label
+                    what = f"{where}: {error.message}" + (f" ({error.hint})" if error.hint else "")
+                    self.errors.append(Remark(one.place(field), what))
         return read
 
     def _judged(

@@ -251,7 +251,7 @@ def test_a_declared_service_that_does_not_hold_together_is_an_error_with_its_lin
     broken = DECLARED + "  policy: {minReplicas: -1}\n"
     one, _ = checking(deployment(), broken)
     assert len(one.errors) == 1
-    assert one.errors[0].place.line > 15 and "minReplicas" in one.errors[0].text
+    assert one.errors[0].place.line > 15 and ": spec.policy.minReplicas: " in one.errors[0].text
 
 
 def test_a_part_of_an_autoscaler_is_skipped_with_a_remark() -> None:
