@@ -113,7 +113,7 @@ def test_the_help_of_check_imports_no_work() -> None:
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     ours = {".".join(name.split(".")[:2]) for name in ran.stderr.split() if name.startswith("scalewarden.")}
     assert ours == {"scalewarden.cli", "scalewarden.errors", "scalewarden.model"}
-    assert {"scalewarden.model.snapshot", "scalewarden.cli.check_work", "rich.console"} & set(
+    assert {"scalewarden.model.snapshot", "scalewarden.cli.check_work", "rich.console", "pydantic"} & set(
         ran.stderr.split()
     ) == set()
 
