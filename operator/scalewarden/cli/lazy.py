@@ -30,7 +30,7 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The group's own options; a switch that is left out is off, since typer asks pydantic what its None is, and
-        to import that takes a third of the start of `check --help`."""
+        to import that takes half of the start of `check --help`."""
         for switch in self.get_params(ctx):
             if getattr(switch, "is_flag", False) and switch.default is None:
                 switch.default = False
