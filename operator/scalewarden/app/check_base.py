@@ -124,8 +124,10 @@ def _before(one: Manifest, field: str) -> int | None:
 
 
 def _count(manifest: Manifest, field: str) -> int | None:
-    value = _value(manifest, field)
-    return int(value) if isinstance(value, str) and field == _PAUSED and value.isdecimal() else count(value)
+    if field == _PAUSED:
+        read = _autoscaler(manifest)
+        return read.paused_replicas if read else None
+    return count(_value(manifest, field))
 
 
 def _value(manifest: Manifest, field: str) -> object:

@@ -19,6 +19,18 @@ from tests.unit.cli.synthetic import write
 HEAVY = ("kopf", "kubernetes", "aiohttp", "rich", "prometheus_api_client", "scalewarden.judgement", "yaml", "pydantic")
 
 
+def imported_by(*arguments: str) -> list[str]:
+    """The modules that a process has imported when the command is done."""
+    program = (
+        f"import sys; sys.argv = ['scalewarden', *{arguments!r}]\n"
+        "from scalewarden.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return ran.stderr.split()
+
+
 def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys; from scalewarden.cli.main import app; app(['--help'], standalone_mode=False); "
@@ -91,31 +103,17 @@ def test_version_is_also_an_option(scalewarden: Command) -> None:
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
 def test_the_start_imports_nothing_heavy(arguments: list[str]) -> None:
-    program = (
-        f"import sys; sys.argv = ['scalewarden', *{arguments!r}]\n"
-        "from scalewarden.cli.main import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "print('\\n'.join(sys.modules), file=sys.stderr)"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    imported = ran.stderr.split()
+    imported = imported_by(*arguments)
     assert "scalewarden.cli.main" in imported
     assert [name for name in imported if name.split(".")[0] in HEAVY or name in HEAVY] == []
 
 
 def test_the_help_of_check_imports_no_work() -> None:
-    program = (
-        "import sys; sys.argv = ['scalewarden', 'check', '--help']\n"
-        "from scalewarden.cli.main import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "print('\\n'.join(sys.modules), file=sys.stderr)"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    ours = {".".join(name.split(".")[:2]) for name in ran.stderr.split() if name.startswith("scalewarden.")}
+    imported = imported_by("check", "--help")
+    ours = {".".join(name.split(".")[:2]) for name in imported if name.startswith("scalewarden.")}
     assert ours == {"scalewarden.cli", "scalewarden.errors", "scalewarden.model"}
-    assert {"scalewarden.model.snapshot", "scalewarden.cli.check_work", "rich.console", "pydantic"} & set(
-        ran.stderr.split()
-    ) == set()
+    late = {"scalewarden.model.snapshot", "scalewarden.cli.check_work", "rich.console", "pydantic"}
+    assert late & set(imported) == set()
 
 
 @pytest.mark.parametrize(
@@ -137,13 +135,7 @@ def test_usage_lines_say_how_it_was_called(
 
 def test_a_check_of_manifests_imports_no_client_of_a_cluster(tmp_path: Path) -> None:
     (tmp_path / "app.yaml").write_text(deployment())
-    program = (
-        f"import sys; sys.argv = ['scalewarden', 'check', {str(tmp_path)!r}, '--base', {str(tmp_path)!r}]\n"
-        "from scalewarden.cli.main import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "print('\\n'.join(sys.modules), file=sys.stderr)"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = imported_by("check", str(tmp_path), "--base", str(tmp_path))
     heavy = {"kopf", "kubernetes", "aiohttp", "prometheus_api_client", "pandas", "matplotlib"}
-    assert "scalewarden.app.checking" in ran.stderr.split()
-    assert heavy & set(ran.stderr.split()) == set()
+    assert "scalewarden.app.checking" in imported
+    assert heavy & set(imported) == set()

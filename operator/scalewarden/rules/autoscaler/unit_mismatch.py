@@ -80,8 +80,9 @@ def _scale(metric: AutoscalerMetric) -> Iterator[str]:
     """A target outside the range of what is read; sums and arithmetic have no such range."""
     if metric.target is None or metric.target_type is TargetType.UTILIZATION or promql.calculates(metric):
         return
-    summed = promql.outermost(metric) in {"sum", "count"} or promql.sums(metric)
-    shared = promql.outermost(metric) == "sum" and metric.target_type is TargetType.AVERAGE_VALUE
+    outer = promql.outermost(metric)
+    summed = outer in {"sum", "count"} or promql.sums(metric)
+    shared = outer == "sum" and metric.target_type is TargetType.AVERAGE_VALUE
     most = MOST_ENGINES if shared else math.inf if summed else 1.0
     if (series := promql.fractions(metric)) and metric.target > most:
         yield f"has a target of {metric.target:g} for {series}, which goes from 0 to 1"

@@ -104,7 +104,11 @@ def serves(template: Object) -> Serves:
 
 def _start(container: Object) -> str:
     """The image and what the command line begins with."""
-    return " ".join((str(container.get("image") or ""), *command_line(container)[:_PROGRAM]))
+    return f"{container.get('image') or ''} {_program(container)}"
+
+
+def _program(container: Object) -> str:
+    return " ".join(command_line(container)[:_PROGRAM])
 
 
 def _without_gpu(engines: list[Object]) -> Serves:
@@ -117,8 +121,7 @@ def _without_gpu(engines: list[Object]) -> Serves:
 def _beside(container: Object) -> bool:
     """A router's image may have an engine's name in its path."""
     image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
-    program = " ".join(command_line(container)[:_PROGRAM])
-    return bool(_BESIDE.search(image) or _BESIDE.search(program))
+    return bool(_BESIDE.search(image) or _BESIDE.search(_program(container)))
 
 
 def _silent(container: Object) -> bool:
