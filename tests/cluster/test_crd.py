@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scalewarden.cli.crd import as_yaml
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_manifest import manifests
+from scalewarden.surfaces.crd_yaml import as_yaml
 from tests.unit.model.objects import BAD, GOOD, Bad, deployment
 from tools.localcluster import CommandFailedError, LocalCluster
 

@@ -15,9 +15,9 @@ from typing import IO
 import pytest
 import yaml
 
-from scalewarden.cli.crd import as_yaml
 from scalewarden.cli.main import main
 from scalewarden.model.crd_manifest import manifests
+from scalewarden.surfaces.crd_yaml import as_yaml
 from tests.cluster import operator_process as op
 from tests.cluster_fixtures import start_or_skip
 from tests.unit.cli.test_explain import STATUS

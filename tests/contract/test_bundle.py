@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scalewarden.cli.evaluate import judged
+from scalewarden.cli.evaluate_work import judged
 from scalewarden.model.signal import Absent
 from scalewarden.signals.exposition import parse
 from scalewarden.signals.gpus import EXPORTERS

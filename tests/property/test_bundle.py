@@ -18,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, example, given, reject, settings
 from hypothesis import strategies as st
 
-from scalewarden.cli.evaluate import judged
+from scalewarden.cli.evaluate_work import judged
 from scalewarden.errors import BadRecording
 from scalewarden.sources.base import PodKey
 from scalewarden.sources.bundle import Bundle, Known

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from scalewarden.cli.evaluate import judged
+from scalewarden.cli.evaluate_work import judged
 from scalewarden.judgement.evaluate import Evaluation
 from scalewarden.model.signal import Absent
 from scalewarden.model.verdict import Decision, Range

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scalewarden.cli.crd import as_yaml
 from scalewarden.model.crd_manifest import Manifest, manifests
+from scalewarden.surfaces.crd_yaml import as_yaml
 from tools.docs import files
 
 _HEADER = "# Generated from operator/scalewarden/model by `python -m tools.docs.crd`.\n"

@@ -24,6 +24,7 @@ from scalewarden.app.janitor import Janitor
 from scalewarden.app.recorder import EventRecorder
 from scalewarden.app.withdrawal import Withdrawal
 from scalewarden.errors import ClusterError
+from scalewarden.model.intent import AUTOSCALER_IDENTITIES
 from scalewarden.model.policy import Mode, Way
 from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.kubeapi import KubeApi
@@ -31,14 +32,6 @@ from scalewarden.sources.kubeconnection import Connect
 from scalewarden.surfaces.admission_state import GuardState
 
 log = logging.getLogger(__name__)
-
-AUTOSCALER_IDENTITIES = (
-    "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
-    "system:kube-controller-manager",
-    "system:serviceaccount:keda:keda-operator",
-)
-"""Users whose requests count as an autoscaler's: the HPA controller's, the controller manager's, KEDA's."""
-
 
 IDLE = 100.0
 """Seconds after which a connection without a request is closed, also one that never sent a whole one: the API server

@@ -8,15 +8,11 @@ import typer
 
 from scalewarden.cli.completion import namespaces
 from scalewarden.cli.options import Context, positive
-from scalewarden.cli.prometheus_flags import ALL_OF_RUN, reads_prometheus
+from scalewarden.cli.prometheus_flags import ALL_OF_RUN, PrometheusOptions, reads_prometheus
 from scalewarden.errors import BadInput
 
 if TYPE_CHECKING:
     from scalewarden.cli.check_live import Where
-    from scalewarden.sources.prometheus_options import PrometheusOptions
-else:
-    PrometheusOptions = object
-    """Importing it takes longer than `--help` may; `reads_prometheus` puts the URL's text in its place."""
 
 _ASKS = "--live and --prometheus ask what a lowered count would do"
 

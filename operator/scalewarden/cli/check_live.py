@@ -12,8 +12,8 @@ from scalewarden.app.check_live import Evidence, answered, unknown
 from scalewarden.app.check_prometheus import Written, autoscalers, evidence
 from scalewarden.app.checking import Checking, template_of
 from scalewarden.cli.cluster import Cluster
+from scalewarden.cli.looking import looked
 from scalewarden.cli.reading import reading
-from scalewarden.cli.what_if import looked
 from scalewarden.errors import BadObject, ScalewardenError
 from scalewarden.model.checked import Checked, Remark
 from scalewarden.model.crd import InferenceDeployment

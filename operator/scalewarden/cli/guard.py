@@ -4,14 +4,16 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scalewarden.app.guard import AUTOSCALER_IDENTITIES, Address, GuardSettings, run
 from scalewarden.errors import BadInput
+from scalewarden.model.intent import AUTOSCALER_IDENTITIES
 from scalewarden.model.policy import Mode, Way
-from scalewarden.sources.kubeconnection import Connect
+
+if TYPE_CHECKING:
+    from scalewarden.app.guard import Address
 
 
 def guard(
@@ -57,6 +59,10 @@ def guard(
 ) -> None:
     """Run the admission server and the fence's janitor."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    from scalewarden.app.guard import GuardSettings
+    from scalewarden.app.guard import run as serve
+    from scalewarden.sources.kubeconnection import Connect
+
     settings = GuardSettings(
         connect=Connect(kubeconfig, context),
         namespace=namespace,
@@ -73,11 +79,13 @@ def guard(
         silent_after=operator_silent_after,
         drain=drain,
     )
-    asyncio.run(run(settings))
+    asyncio.run(serve(settings))
 
 
-def address(text: str, option: str) -> Address:
+def address(text: str, option: str) -> "Address":
     """`HOST:PORT`, `[IPv6]:PORT` or `:PORT`. Raises BadInput naming the option."""
+    from scalewarden.app.guard import Address
+
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
         raise BadInput(f"{text!r} is no address", where=option, hint="write HOST:PORT, like 0.0.0.0:9443")

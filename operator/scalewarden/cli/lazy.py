@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -23,18 +23,26 @@ class LazyCommand:
     summary: str
 
 
-class LazyGroup(TyperGroup):
+class Switches:
+    """A command of whose switches each is off that is left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Its options; typer would ask pydantic what the None of such a switch is, and to import that takes half of
+        the start of `check --help`."""
+        for switch in self.get_params(ctx):  # type: ignore[attr-defined]
+            if getattr(switch, "is_flag", False) and switch.default is None:
+                switch.default = False
+        return super().parse_args(ctx, args)  # type: ignore[misc]
+
+
+class OneCommand(Switches, TyperCommand):
+    """What the table names."""
+
+
+class LazyGroup(Switches, TyperGroup):
     """Lists commands from a table and loads the one that is asked for."""
 
     lazy: ClassVar[Mapping[str, LazyCommand]] = {}
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The group's own options; a switch that is left out is off, since typer asks pydantic what its None is, and
-        to import that takes half of the start of `check --help`."""
-        for switch in self.get_params(ctx):
-            if getattr(switch, "is_flag", False) and switch.default is None:
-                switch.default = False
-        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every command's name, in the order of the table."""
@@ -60,7 +68,7 @@ class LazyGroup(TyperGroup):
 
 def _load(name: str, entry: LazyCommand) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, context_settings=SETTINGS)(getattr(import_module(entry.module), entry.function))
+    app.command(name, cls=OneCommand, context_settings=SETTINGS)(getattr(import_module(entry.module), entry.function))
     command = get_command(app)
     command.name = name
     return command

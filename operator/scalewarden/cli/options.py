@@ -14,6 +14,18 @@ Namespace = Annotated[
     typer.Option("-n", "--namespace", help="Its namespace; the context's own by default.", autocompletion=namespaces),
 ]
 Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=contexts)]
+NameOrRecording = Annotated[
+    str,
+    typer.Argument(
+        help="Name of the InferenceDeployment, or a folder with recording.yaml.",
+        metavar="NAME|DIR",
+        autocompletion=names,
+    ),
+]
+For = Annotated[str, typer.Option("--for", help="How long pods are read, twice at least.", metavar="DURATION")]
+Direct = Annotated[
+    bool, typer.Option("--direct", help="Ask pods by their addresses, from inside the cluster's network.")
+]
 
 
 def positive(text: str, option: str) -> float:

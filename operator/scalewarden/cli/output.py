@@ -3,12 +3,12 @@
 import os
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from scalewarden.surfaces.explain_text import WIDTH
+if TYPE_CHECKING:
+    from rich.console import Console
 
 INTERRUPTED = 130
 """Exit code of what Ctrl-C ended, as shells have it."""
@@ -24,7 +24,11 @@ class Format(StrEnum):
 Output = Annotated[Format, typer.Option("-o", "--output", help="Text for people, JSON for programs.")]
 
 
-def console() -> Console:
+def console() -> "Console":
     """Stdout for text: at most `WIDTH` columns, colour only on a terminal and never where NO_COLOR is set."""
+    from rich.console import Console
+
+    from scalewarden.surfaces.explain_text import WIDTH
+
     columns = os.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
     return Console(width=min(columns, WIDTH), highlight=False, markup=False, emoji=False)

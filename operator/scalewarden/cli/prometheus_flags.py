@@ -11,11 +11,19 @@ import typer
 from scalewarden.cli.options import positive
 
 if TYPE_CHECKING:
-    from scalewarden.sources.prometheus_options import PrometheusOptions
+    from scalewarden.sources.prometheus_options import PrometheusOptions as PrometheusOptions
+else:
+    PrometheusOptions = object
+    """For the signatures of commands: importing it takes longer than `--help` may, and `reads_prometheus` puts the
+    URL's text in its place."""
 
 MAIN = ("prometheus_token_file", "prometheus_header", "prometheus_match")
 """Those that every command's help shows; that of `run` shows all."""
 ALL_OF_RUN = "All --prometheus-… options of `scalewarden run` go with it."
+Prometheus = Annotated[
+    PrometheusOptions | None,
+    typer.Option(help=f"Read this Prometheus, as the operator does where it has one. {ALL_OF_RUN}", metavar="URL"),
+]
 
 
 def reads_prometheus(timeout: str = "10s", *, every: bool = False) -> Callable[[Callable[..., None]], Any]:
@@ -27,11 +35,13 @@ def reads_prometheus(timeout: str = "10s", *, every: bool = False) -> Callable[[
 
     def given(command: Callable[..., None]) -> Callable[..., None]:
         flags = {name: _shown(one, timeout, every=every) for name, one in inspect.signature(_access).parameters.items()}
+        unsaid = {name: one.default for name, one in flags.items()}
 
         @wraps(command)
         def wrapper(**values: Any) -> None:
             chosen = {name: values.pop(name) for name in flags}
-            command(**{**values, "prometheus": _options(values["prometheus"], chosen)})
+            said = values["prometheus"] is not None or chosen != unsaid
+            command(**{**values, "prometheus": _options(values["prometheus"], chosen) if said else None})
 
         hints = get_type_hints(command, include_extras=True)
         url = Annotated[str | None, *hints["prometheus"].__metadata__]

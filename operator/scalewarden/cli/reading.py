@@ -2,9 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
-
-import typer
 
 from scalewarden.app.live import Live
 from scalewarden.cli.cluster import Cluster
@@ -17,10 +14,6 @@ from scalewarden.sources.podproxy import PodPages
 from scalewarden.sources.prometheus import PrometheusSource
 from scalewarden.sources.prometheus_api import PrometheusOptions
 from scalewarden.sources.scrape import DirectScrape
-
-Direct = Annotated[
-    bool, typer.Option("--direct", help="Ask pods by their addresses, from inside the cluster's network.")
-]
 
 
 @asynccontextmanager

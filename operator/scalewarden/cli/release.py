@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from scalewarden.cli.cluster import Cluster
 from scalewarden.cli.options import Context, Name, Namespace, positive
 from scalewarden.errors import BadInput
-from scalewarden.model.crd_break_glass import BREAK_GLASS, BREAK_GLASS_UNTIL
 from scalewarden.model.duration import rfc3339
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded and shown.")]
@@ -23,6 +21,9 @@ def release(name: Name, reason: Reason, lasts: For, namespace: Namespace = None,
     until = rfc3339(time.time() + positive(lasts, "--for"))
     if not reason.strip():
         raise BadInput("no glass is broken without a reason", where="--reason", hint="say what for: it is recorded")
+    from scalewarden.cli.cluster import Cluster
+    from scalewarden.model.crd_break_glass import BREAK_GLASS, BREAK_GLASS_UNTIL
+
     cluster = Cluster.connect(context)
     found = cluster.inference_deployment(name, namespace or cluster.namespace)
     cluster.annotate(found, {BREAK_GLASS: reason.strip(), BREAK_GLASS_UNTIL: until})

@@ -9,17 +9,11 @@ from typing import Annotated
 
 import typer
 
-from scalewarden.app.operator import run as run_operator
-from scalewarden.app.settings import COMPONENT, LeaseSettings, Settings, own_identity, own_namespace
 from scalewarden.cli.guard import address
-from scalewarden.cli.prometheus_flags import reads_prometheus
-from scalewarden.cli.scrape_flags import scrape_options
+from scalewarden.cli.prometheus_flags import PrometheusOptions, reads_prometheus
 from scalewarden.errors import BadInput
 from scalewarden.model.duration import seconds
 from scalewarden.model.policy import Mode, Way
-from scalewarden.sources.kubeconnection import Connect
-from scalewarden.sources.prometheus_options import PrometheusOptions
-from scalewarden.sources.tls import Access
 
 
 @reads_prometheus(every=True)
@@ -74,13 +68,19 @@ def run(
     lease_namespace: Annotated[
         str | None, typer.Option(envvar="POD_NAMESPACE", help="Where the leader's Lease is.", show_default="its own")
     ] = None,
-    lease: Annotated[str, typer.Option(help="Name of the leader's Lease.")] = COMPONENT,
+    lease: Annotated[str, typer.Option(help="Name of the leader's Lease.")] = "scalewarden-operator",
     lease_duration: Annotated[str, typer.Option(help="Silence after which a standby takes over.")] = "15s",
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Log what is only of use in search of a fault.")
     ] = False,
 ) -> None:
     """Run the operator: watch InferenceDeployments, judge them, write status, fence, events and annotations."""
+    from scalewarden.app.operator import run as run_operator
+    from scalewarden.app.settings import LeaseSettings, Settings, own_identity, own_namespace
+    from scalewarden.cli.scrape_flags import scrape_options
+    from scalewarden.sources.kubeconnection import Connect
+    from scalewarden.sources.tls import Access
+
     _log(verbose=verbose)
     bound = address(listen, "--listen")
     shown = address(page, "--page") if page else None

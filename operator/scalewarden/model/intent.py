@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+AUTOSCALER_IDENTITIES = (
+    "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
+    "system:kube-controller-manager",
+    "system:serviceaccount:keda:keda-operator",
+)
+"""Users whose requests count as an autoscaler's: the HPA controller's, the controller manager's, KEDA's."""
+
 
 class Actor(StrEnum):
     """A Hold refuses autoscalers and only warns users."""

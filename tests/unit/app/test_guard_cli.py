@@ -8,9 +8,10 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from scalewarden.app.guard import AUTOSCALER_IDENTITIES, Address, GuardSettings
+from scalewarden.app.guard import Address, GuardSettings
 from scalewarden.cli.guard import address, guard
 from scalewarden.errors import BadInput
+from scalewarden.model.intent import AUTOSCALER_IDENTITIES
 from scalewarden.sources.kubeconnection import Connect
 from tools.docs import chart, files
 

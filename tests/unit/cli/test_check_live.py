@@ -12,7 +12,7 @@ import yaml
 from scalewarden.app.check_base import Lowered, lowered
 from scalewarden.app.check_live import Evidence, answered
 from scalewarden.app.live import Live
-from scalewarden.cli.what_if import looked
+from scalewarden.cli.looking import looked
 from scalewarden.model.checked import Checked, Level
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scalewarden.cli.evaluate import judged
+from scalewarden.cli.evaluate_work import judged
 from scalewarden.judgement.what_if import what_if
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.intent import Actor

@@ -10,7 +10,7 @@ from tests.unit.check.manifests import deployment
 from tests.unit.cli.command import Command
 
 COMMANDS = {
-    "replay": ("scalewarden.cli.replay.of_prometheus", ["--objects", "OBJECTS"]),
+    "replay": ("scalewarden.cli.replay_report.of_prometheus", ["--objects", "OBJECTS"]),
     "check": ("scalewarden.cli.check._where", ["OBJECTS", "--base", "OBJECTS"]),
 }
 

@@ -17,7 +17,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     async def run(given: Settings) -> None:
         settings.append(given)
 
-    monkeypatch.setattr("scalewarden.cli.run.run_operator", run)
+    monkeypatch.setattr("scalewarden.app.operator.run", run)
     return settings
 
 

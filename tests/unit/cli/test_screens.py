@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scalewarden.cli.evaluate import judged
+from scalewarden.cli.evaluate_work import judged
 from scalewarden.sources.recording import load
 from scalewarden.surfaces.explain_text import show
 from scalewarden.surfaces.explain_text_evaluation import chain_of

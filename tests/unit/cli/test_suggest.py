@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scalewarden.cli.suggest import accused
+from scalewarden.cli.suggest_work import accused
 from scalewarden.model.finding import Status
 from scalewarden.model.snapshot import History, ScaleUp
 from scalewarden.sources.recording import load

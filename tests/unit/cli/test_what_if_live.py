@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from scalewarden.app.live import Live
-from scalewarden.cli.what_if import looked
+from scalewarden.cli.looking import looked
 from scalewarden.judgement.evaluate import Evaluation, evaluate
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_service import SourceChoice
