@@ -31,6 +31,8 @@ RECORDINGS = ROOT / "examples" / "recordings"
         ("sglang:num_queue_req", "sglang:num_queue_reqs"),
         ("lmdeploy:num_request_waiting", "lmdeploy:num_requests_waiting"),
         ("llamacpp_requests_deferred", "llamacpp:requests_deferred"),
+        ("tgi_current_batch_size", "tgi_batch_current_size"),
+        ("tgi_requests_count", "tgi_request_count"),
     ],
 )
 def test_what_was_meant(name: str, meant: str) -> None:
@@ -52,6 +54,9 @@ def test_what_was_meant(name: str, meant: str) -> None:
         "vllm_operator_reconciles_total",
         "ray_vllm_kv_cache_usage_perc",
         "tgi_queue_size",
+        "tgi_request_count_total",
+        "tgi_request_mean_time_per_token_duration_bucket",
+        "tgi_batch_current_size_avg",
         "gpu_cache_usage_perc",
         "up",
     ],

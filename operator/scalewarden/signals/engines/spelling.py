@@ -14,8 +14,9 @@ from scalewarden.model.workload import Engine
 from scalewarden.signals.engines import TABLES
 from scalewarden.signals.engines.table import Series
 
-_COLON = (Engine.VLLM, Engine.SGLANG, Engine.LMDEPLOY, Engine.LLAMA_CPP)
-"""Engines whose series begin with a word and a colon, which many people write as an underscore."""
+_READ = (Engine.VLLM, Engine.SGLANG, Engine.LMDEPLOY, Engine.LLAMA_CPP, Engine.TGI)
+"""Engines whose series begin with a word of their own; all but TGI's with a colon after it, which many people write as
+an underscore."""
 _WIRE = re.compile(r"_(bucket|sum|count|created)$")
 _OWN = re.compile(r"_(avg|mean|max|min|p\d\d|rate|ratio|last|\d+[smh]|by_\w+|per_\w+|desired|target|threshold)$")
 """Endings by which people name what they recorded themselves."""
@@ -45,9 +46,15 @@ OTHERS: Mapping[Engine, str] = {
     Engine.LLAMA_CPP: """prompt_seconds_total tokens_predicted_seconds_total n_decode_total n_busy_slots_per_decode
         prompt_tokens_seconds predicted_tokens_seconds n_tokens_max kv_cache_usage_ratio kv_cache_tokens
         n_past_max""",
+    Engine.TGI: """batch_current_max_tokens batch_next_size batch_inference_count batch_inference_success
+        batch_inference_duration batch_forward_duration batch_decode_duration batch_filter_duration
+        batch_concat_duration request_inference_duration request_validation_duration request_max_new_tokens
+        request_skipped_tokens request_count_total request_success_total request_failure_total
+        batch_inference_count_total batch_inference_success_total""",
 }
 """Series that are real and that no table reads, without their prefix; read from the sources of the releases, or
-written by a vLLM 0.32 of our recordings."""
+written by a vLLM 0.32 of our recordings. TGI's counters also with the `_total` that readers of OpenMetrics
+add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def slip(name: str, *, renamed: bool = False) -> Slip | None:
 
     renamed: an adapter may have turned the colon into an underscore, as names of HPA metrics are free.
     """
-    for engine in _COLON:
+    for engine in _READ:
         prefix = TABLES[engine].prefix
         if name.startswith(prefix) and ":" not in name.removeprefix(prefix):
             return _meant(name, name.removeprefix(prefix), engine)
