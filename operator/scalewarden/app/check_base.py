@@ -10,6 +10,7 @@ from scalewarden.rules.scaledown import survivors_overcommitted
 from scalewarden.sources.autoscalers import READERS
 from scalewarden.sources.behavior import count
 from scalewarden.sources.manifests.kserve import deployment_name
+from scalewarden.sources.manifests.nim import HPA
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.tree import child
 from scalewarden.surfaces.bounds import PAUSED_AT
@@ -20,12 +21,13 @@ _FIELDS = {
     "HorizontalPodAutoscaler": ("spec.minReplicas", "spec.maxReplicas"),
     "ScaledObject": ("spec.minReplicaCount", "spec.maxReplicaCount", "spec.idleReplicaCount", _PAUSED),
     "InferenceService": ("spec.predictor.minReplicas", "spec.predictor.maxReplicas"),
+    "NIMService": ("spec.replicas", f"{HPA}.minReplicas", f"{HPA}.maxReplicas"),
     "InferenceDeployment": ("spec.policy.minReplicas",),
 }
 _WORKLOAD = ("spec.replicas",)
 _DEFAULTS = {
     "spec.replicas": 1, "spec.minReplicas": 1, "spec.minReplicaCount": 0, "spec.maxReplicaCount": 100,
-    "spec.predictor.minReplicas": 1,
+    "spec.predictor.minReplicas": 1, f"{HPA}.minReplicas": 1,
 }  # fmt: skip
 """What holds where a field that was there is left out (Kubernetes, KEDA, KServe)."""
 _MINIMA = frozenset({"minReplicas", "minReplicaCount", "idleReplicaCount"})
@@ -61,8 +63,8 @@ class Lowered:
         if manifest.kind == "InferenceDeployment":
             reference = child(manifest.value, "spec", "targetRef")
             return ((str(reference.get("kind")), str(reference.get("name"))),)
-        made = (("Deployment", deployment_name(manifest.name)),) if manifest.kind == "InferenceService" else ()
-        return ((manifest.kind, manifest.name), *made)
+        made = {"InferenceService": deployment_name(manifest.name), "NIMService": manifest.name}.get(manifest.kind)
+        return ((manifest.kind, manifest.name), *([("Deployment", made)] if made else []))
 
 
 def lowered(now: Sequence[Manifest], base: Iterable[Manifest]) -> Iterator[Lowered]:

@@ -13,6 +13,7 @@ from scalewarden.rules import catalogue
 from scalewarden.rules.rule import Check, Rule
 from scalewarden.rules.signals import missing_engine_metrics
 from scalewarden.sources.launch import Started, started
+from scalewarden.sources.manifests import nim
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.tree import child
 from scalewarden.sources.workloads import serving_container
@@ -106,6 +107,8 @@ def _field(finding: Finding, autoscaler: Autoscaler) -> str:
     found = next((match.group() for text in told if (match := _FIELD.search(text))), "spec")
     if found.startswith(_BEHAVIOR) and autoscaler.kind in ("ScaledObject", "ScaledJob"):
         return found.replace(_BEHAVIOR, "spec.advanced.horizontalPodAutoscalerConfig.behavior")
+    if autoscaler.kind == nim.KIND and not found.startswith(nim.HPA):
+        return found.replace("spec", nim.HPA, 1)
     return found
 
 

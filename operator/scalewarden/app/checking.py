@@ -14,18 +14,27 @@ from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules.gpu_metrics import follows_load
 from scalewarden.sources.assemble import Facts, assemble
 from scalewarden.sources.autoscalers import READERS
-from scalewarden.sources.manifests import kserve, nearest
+from scalewarden.sources.manifests import kserve, nearest, nim
 from scalewarden.sources.manifests.files import Found
 from scalewarden.sources.manifests.older import modern
 from scalewarden.sources.manifests.parsing import Manifest
-from scalewarden.sources.manifests.serving import Serves, serves, speaks_of_one
+from scalewarden.sources.manifests.serving import Serves, beside, serves, speaks_of_one
 from scalewarden.sources.tree import child
 from scalewarden.sources.workloads import pod_template_of
 
-WORKLOADS = frozenset(
-    {"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService"}
-)
+OWN_SCALERS = {"InferenceService": kserve.autoscaler_of, nim.KIND: nim.autoscaler_of}
+"""Kinds that serve and have an autoscaler of their own made for them."""
+TEMPLATES = {
+    "InferenceService": kserve.template_of,
+    "LLMInferenceService": kserve.template_of,
+    nim.KIND: nim.template_of,
+}
+"""Kinds of which somebody else makes the pods."""
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", *TEMPLATES})
 JOBS = "ScaledJob"
+COMPONENTS = "DynamoGraphDeploymentScalingAdapter"
+"""Stands for one component of a Dynamo graph: a frontend, or workers that run an engine on GPUs."""
+OF_COMPONENT = "; what the component runs is not among the manifests, and its name is not that of a frontend"
 NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
 NO_GPU = "; the manifest asks for no GPU, which such an engine runs on unless told otherwise"
 NO_ENGINE = "; what it serves is not known, only that it does on a GPU"
@@ -104,7 +113,7 @@ class Checking:
         one = self._autoscaler(manifest)
         if one is None:
             return
-        target = manifest if manifest.kind == one.target_kind == "InferenceService" else None
+        target = manifest if manifest.kind in OWN_SCALERS else None
         target = target or nearest.target(manifest, one, workloads)
         mine = _of_target(one, manifest, declared)
         what = self._serves(manifest, one, target, declared=mine is not None)
@@ -115,8 +124,8 @@ class Checking:
         yield Judged(manifest, one, target, self._snapshot(one, target, mine, manifest, doubt), cap, doubt)
 
     def _autoscaler(self, manifest: Manifest) -> Autoscaler | None:
-        if manifest.kind == "InferenceService":
-            return kserve.autoscaler_of(manifest.value)
+        if manifest.kind in OWN_SCALERS:
+            return OWN_SCALERS[manifest.kind](manifest.value)
         if manifest.kind == JOBS and manifest.group == "keda.sh":
             scaled = READERS["ScaledObject"](manifest.value)
             return replace(scaled, kind=JOBS, target_kind=JOBS, target_name=manifest.name, min_replicas=None)
@@ -139,7 +148,7 @@ class Checking:
             template = child(manifest.value, "spec", "jobTargetRef", "template")
             return (Level.ERROR, "") if serves(template) in (Serves.LLM, Serves.MAYBE_GPU, Serves.UNKNOWN) else None
         if target is None:
-            return (Level.ERROR, "") if declared else _by_name(manifest, one)
+            return (Level.ERROR, "") if declared else _of_component(one) or _by_name(manifest, one)
         what = Serves.LLM if declared else self._serving(target)
         fair = {
             Serves.LLM: (Level.ERROR, ""), Serves.MAYBE_GPU: (Level.WARNING, NO_GPU), Serves.ON_CPU: (Level.NOTE, ""),
@@ -192,14 +201,18 @@ class Checking:
 
 def template_of(workload: Manifest, everyone: Iterable[Manifest]) -> Any:
     """The pod template of a workload of any kind; a Rollout may point to that of a Deployment."""
-    if workload.kind in ("InferenceService", "LLMInferenceService"):
-        return kserve.template_of(workload.value)
+    if workload.kind in TEMPLATES:
+        return TEMPLATES[workload.kind](workload.value)
     reference = child(workload.value, "spec", "workloadRef")
     if reference and not child(workload.value, "spec", "template"):
         named = (reference.get("kind"), reference.get("name"), workload.namespace)
         found = (one for one in everyone if (one.kind, one.name, one.namespace) == named)
         return next((pod_template_of(one.value) for one in found), {})
     return pod_template_of(workload.value)
+
+
+def _of_component(one: Autoscaler) -> tuple[Level, str] | None:
+    return (Level.WARNING, OF_COMPONENT) if one.target_kind == COMPONENTS and not beside(one.target_name) else None
 
 
 def _by_name(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | None:

@@ -20,9 +20,16 @@ _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
     """The lines to write for a rule's finding; empty where only a person can say what was meant. found: the
     signals of its evidence."""
-    keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
     if autoscaler.kind == "InferenceService":
         return ""
+    lines = _lines(rule, autoscaler, engine, namespace, found)
+    if autoscaler.kind == "NIMService" and lines:
+        return "spec:\n  scale:\n    hpa:\n" + _indent(lines.removeprefix("spec:\n"), 4)
+    return lines
+
+
+def _lines(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
+    keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
     if rule in _LOAD_RULES:
         series = _waiting(engine)
         return "" if not series else _triggers(series, autoscaler, namespace) if keda else _metrics(series)

@@ -60,6 +60,21 @@ spec:
   template:
     containers: [{name: main, resources: {limits: {nvidia.com/gpu: "1"}}}]
 """
+NIM = """\
+apiVersion: apps.nvidia.com/v1alpha1
+kind: NIMService
+metadata: {name: llama, namespace: serving}
+spec:
+  image: {repository: nvcr.io/nim/meta/llama-3.1-8b-instruct, tag: "1.12"}
+  resources: {limits: {nvidia.com/gpu: 1}}
+  scale:
+    enabled: true
+    hpa:
+      maxReplicas: 5
+      metrics:
+        - type: Resource
+          resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}
+"""
 LWS = """\
 apiVersion: leaderworkerset.x-k8s.io/v1
 kind: LeaderWorkerSet
@@ -132,6 +147,11 @@ MISTAKES = [
     ("KServe", [KSERVE], {"ASC601": "error", "ASC604": "warning"}),
     ("KServe through Knative", [KSERVE.replace("RawDeployment", "Serverless")], {"ASC601": "error", "ASC604": "warning"}),
     ("KServe by Knative's annotation", [KNATIVE], {"ASC601": "error", "ASC604": "warning"}),
+    ("a NIM", [NIM], {"ASC601": "error", "ASC604": "warning"}),
+    ("a NIM from a registry of one's own", [NIM.replace("nvcr.io/nim/meta", "registry.corp/mirror")], {"ASC601": "error", "ASC604": "warning"}),
+    ("a NIM whose GPUs its operator adds", [NIM.replace("  resources: {limits: {nvidia.com/gpu: 1}}\n", "")], {"ASC601": "warning", "ASC604": "warning"}),
+    ("a NIM's Deployment", [NIM.replace("enabled: true", "enabled: false"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a component of Dynamo", [hpa(CPU, BRAKE, name="chat-decode", target="DynamoGraphDeploymentScalingAdapter")], {"ASC601": "warning"}),
     ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
     ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
     ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
@@ -206,6 +226,9 @@ SILENT = [
     ("a vector database on a GPU", [deployment("milvusdb/milvus:v2.5-gpu", more="ports: [{containerPort: 19530}]"), hpa(CPU)]),
     ("a cache server of an engine's image", [deployment("lmcache/vllm-openai", gpu=False, args=["lmcache_server", "0.0.0.0", "65432"]), hpa(CPU)]),
     ("Dynamo's planner", [deployment("nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.7.0", gpu=False, args=["python3", "-m", "dynamo.planner"]), hpa(CPU)]),
+    ("a NIM without a scaler", [NIM.replace("enabled: true", "enabled: false")]),
+    ("a NIM for embeddings", [NIM.replace("meta/llama-3.1-8b-instruct", "nvidia/nv-embedqa-e5-v5")]),
+    ("a frontend of Dynamo as a component", [hpa(CPU, name="chat-frontend", target="DynamoGraphDeploymentScalingAdapter")]),
     ("Dynamo's frontend", [deployment("nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.7.0", gpu=False, args=["python3", "-m", "dynamo.frontend"]), hpa(CPU)]),
     ("llm-d's endpoint picker", [deployment("ghcr.io/llm-d/llm-d-inference-scheduler:v0.4.0", gpu=False, args=["--pool-name", "p"]), hpa(CPU)]),
     ("the queue of a pool, by its picker", [deployment(), hpa('metrics: [{type: External, external: {metric: {name: inference_pool_average_queue_size}, target: {type: Value, value: "5"}}}]', BRAKE)]),

@@ -9,7 +9,7 @@ from scalewarden.app.checking import Checking
 from scalewarden.errors import BadInput
 from scalewarden.sources.manifests import files
 from scalewarden.sources.manifests.files import Found, collect, objects
-from scalewarden.sources.manifests.parsing import Manifest, NotYaml, parse
+from scalewarden.sources.manifests.parsing import Manifest, NotYaml, count, parse
 from tests.unit.check.manifests import BRAKE, CPU, checked, deployment, hpa, write
 
 
@@ -77,6 +77,26 @@ def test_a_list_is_its_items() -> None:
         '"name": "a"',
         '"name": "b"',
     ]
+
+
+_REFERS = "apiVersion: autoscaling/v2\nkind: X\nspec:\n  scaleTargetRef:\n    apiVersion: apps/v1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "objects"),
+    [
+        ("", 0),
+        ("a: b\n", 0),
+        (_REFERS, 1),
+        (f"{_REFERS}---\n{_REFERS}", 2),
+        ("apiVersion: v1\nkind: List\nitems:\n- apiVersion: a\n  ref:\n    apiVersion: r\n- apiVersion: b\n", 2),
+        ("- apiVersion: a\n- apiVersion: b\n", 2),
+        ('{"apiVersion": "v1", "kind": "X"}', 1),
+        ('{\n  "apiVersion": "v1",\n  "kind": "X",\n  "ref": {\n    "apiVersion": "r"\n  }\n}', 1),
+    ],
+)
+def test_objects_are_counted_and_their_references_are_not(text: str, objects: int) -> None:
+    assert count(text) == objects
 
 
 def _hpa(name: str) -> dict[str, object]:

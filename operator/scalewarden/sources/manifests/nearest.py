@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from scalewarden.model.autoscaler import Autoscaler
-from scalewarden.sources.manifests import kserve
+from scalewarden.sources.manifests import kserve, nim
 from scalewarden.sources.manifests.parsing import Manifest
 
-_KSERVE = ("InferenceService", "LLMInferenceService")
+_SERVICES = ("InferenceService", "LLMInferenceService")
 
 Index = Mapping[tuple[str, str], Sequence[Manifest]]
 
@@ -25,7 +25,7 @@ def target(autoscaler: Manifest, one: Autoscaler, workloads: Index) -> Manifest 
     """The object that an autoscaler scales: of its namespace (none written matches any), nearest to its file."""
     named = list(workloads.get((one.target_kind, one.target_name), ()))
     if not named and one.target_kind == "Deployment":
-        made_of = ((kind, kserve.made_for(one.target_name, kind)) for kind in _KSERVE)
+        made_of = [(nim.KIND, one.target_name)] + [(kind, kserve.made_for(one.target_name, kind)) for kind in _SERVICES]
         named = [found for key in made_of for found in workloads.get(key, ())]
     fits = [workload for workload in named if same_namespace(workload.namespace, autoscaler.namespace)]
     return min(fits, key=lambda found: _distance(found, autoscaler), default=None)

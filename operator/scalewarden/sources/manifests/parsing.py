@@ -18,13 +18,14 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 KINDS = (
     "HorizontalPodAutoscaler", "ScaledObject", "ScaledJob", "Deployment", "StatefulSet", "ReplicaSet",
-    "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService", "InferenceDeployment",
-    "Kustomization", "Component",
+    "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService", "NIMService",
+    "InferenceDeployment", "Kustomization", "Component",
 )  # fmt: skip
 """Kinds that a check reads."""
 _READ = re.compile(rf"""["']?\bkind["']?\s*:\s*["']?(?:{"|".join(KINDS)}|\w*List)\b""")
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-_OBJECT = re.compile(r"""^(?:- |\s*)?["']?apiVersion["']?\s*:""", re.MULTILINE)
+_OBJECT = re.compile(r"""^([ \t]*(?:- )?)(?:[\[{]\s*)*["']?apiVersion["']?\s*:""", re.MULTILINE)
+_LIST = re.compile(r"""\bkind["']?\s*:\s*["']?\w*List\b""")
 _STEP = re.compile(r"""\["([^"]+)"\]|([^.\[\]]+)|\[(\d+)\]""")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 _DEEPEST = 100
@@ -202,8 +203,17 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
 
 
 def count(text: str) -> int:
-    """How many documents of a text look like Kubernetes objects."""
-    return len(_OBJECT.findall(text))
+    """How many objects a text seems to hold, those in lists among them: what is not read is not parsed either."""
+    return sum(_counted(part) for part in _MARKER.split(text))
+
+
+def _counted(document: str) -> int:
+    """Those at the outermost level, or one level below in a List; deeper ones are references to others."""
+    indents = [len(mark[1].expandtabs()) for mark in _OBJECT.finditer(document)]
+    inner = [one for one in indents if one > min(indents)]
+    if inner and _LIST.search(document):
+        indents = inner
+    return indents.count(min(indents)) if indents else 0
 
 
 def _node(part: str) -> yaml.Node | None:

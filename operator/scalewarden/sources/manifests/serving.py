@@ -157,6 +157,11 @@ def _answers(container: Object) -> bool:
     return probed or bool(children(container, "ports"))
 
 
+def beside(name: str) -> bool:
+    """True for a name of what stands beside an engine: a router, a frontend."""
+    return bool(_BESIDE.search(name))
+
+
 def speaks_of_one(*texts: object) -> bool:
     """True where names or labels speak of a language model, and not of embeddings or what stands beside an engine."""
     said = " ".join(str(text) for text in texts)
