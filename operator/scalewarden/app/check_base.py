@@ -79,7 +79,7 @@ def lowered(now: Sequence[Manifest], base: Iterable[Manifest]) -> Iterator[Lower
             continue
         for field in _FIELDS.get(manifest.kind, _WORKLOAD):
             counts = [old for one in before if (old := _before(one, field)) is not None]
-            left_out = _value(manifest, field) is None
+            left_out = manifest.at(field) is None
             of_scaler = field == "spec.replicas" and (manifest.kind, manifest.name) in scaled
             new = _count(manifest, field) if not left_out else None if of_scaler else _DEFAULTS.get(field)
             if counts and new is not None and new < min(counts):
@@ -121,7 +121,7 @@ def finding(one: Lowered, said: str, level: Level, remedy: str = "") -> Checked:
 
 def _before(one: Manifest, field: str) -> int | None:
     """A count that was written; where a pause is new, the minimum that held before it."""
-    paused = field == _PAUSED and _value(one, field) is None
+    paused = field == _PAUSED and one.at(field) is None
     return _count(one, "spec.minReplicaCount" if paused else field)
 
 
@@ -129,11 +129,4 @@ def _count(manifest: Manifest, field: str) -> int | None:
     if field == _PAUSED:
         read = _autoscaler(manifest)
         return read.paused_replicas if read else None
-    return count(_value(manifest, field))
-
-
-def _value(manifest: Manifest, field: str) -> object:
-    if field == _PAUSED:
-        return child(manifest.value, "metadata", "annotations").get(PAUSED_AT)
-    *path, last = field.split(".")
-    return child(manifest.value, *path).get(last)
+    return count(manifest.at(field))

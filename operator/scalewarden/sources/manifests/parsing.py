@@ -140,6 +140,16 @@ class Manifest:
         """True where something is written at a path."""
         return len(list(self._down(path))) == len(_STEP.findall(path))
 
+    def at(self, path: str) -> object:
+        """The value at a path, None where nothing is written there."""
+        found: Any = self.value
+        for quoted, name, index in _STEP.findall(path):
+            try:
+                found = found[int(index) if index else quoted or name]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return found
+
     def place(self, path: str = "") -> Place:
         """Where the value at a path like `spec.metrics[0].resource` or `metadata.annotations["a.b/c"]` stands, or the
         deepest part that is there."""
