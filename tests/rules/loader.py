@@ -163,7 +163,6 @@ def _autoscaler(described: Described) -> Autoscaler:
     values["ignore_reason"] = values.pop("ignore", None)
     if "scale_down" in values:
         values["scale_down"] = _scaling_rules(values["scale_down"])
-        values["has_scale_down_behavior"] = True
     if "paused" in values:
         values["paused"] = Pause(values["paused"])
     if "fallback" in values:

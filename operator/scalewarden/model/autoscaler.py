@@ -115,7 +115,6 @@ class Autoscaler:
     metrics: tuple[AutoscalerMetric, ...] = ()
     min_replicas: int | None = None
     max_replicas: int | None = None
-    has_scale_down_behavior: bool = False
     ignore_reason: str | None = None
     uid: str = ""
     scale_down: ScalingRules | None = None

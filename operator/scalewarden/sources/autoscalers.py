@@ -33,7 +33,6 @@ def autoscaler_of_hpa(hpa: Object) -> Autoscaler:
         metrics=_with_readings(_hpa_metrics(spec), hpa),
         min_replicas=count(spec.get("minReplicas"), 1),
         max_replicas=count(spec.get("maxReplicas")),
-        has_scale_down_behavior=bool(child(spec, "behavior", "scaleDown")),
         ignore_reason=ignored(hpa),
         uid=str(child(hpa, "metadata").get("uid", "")),
         scale_down=scaling_rules(child(spec, "behavior"), "scaleDown"),

@@ -43,7 +43,6 @@ def autoscaler_of_scaledobject(scaled: Object) -> Autoscaler:
         metrics=_metrics(children(spec, "triggers"), composed=bool(_formula(spec))),
         min_replicas=count(spec.get("minReplicaCount"), _MINIMUM),
         max_replicas=count(spec.get("maxReplicaCount"), _MAXIMUM),
-        has_scale_down_behavior=bool(child(behavior, "scaleDown")),
         ignore_reason=ignored(scaled),
         uid=str(child(scaled, "metadata").get("uid", "")),
         scale_down=scaling_rules(behavior, "scaleDown"),

@@ -20,8 +20,6 @@ _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
     """The lines to write for a rule's finding; empty where only a person can say what was meant. found: the
     signals of its evidence."""
-    if autoscaler.kind == "InferenceService":
-        return ""
     lines = _lines(rule, autoscaler, engine, namespace, found)
     if autoscaler.kind == "NIMService" and lines:
         return "spec:\n  scale:\n    hpa:\n" + _indent(lines.removeprefix("spec:\n"), 4)
@@ -30,6 +28,8 @@ def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, fou
 
 def _lines(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
     keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
+    if autoscaler.kind == "InferenceService":
+        return _instead_of_kserve(autoscaler, _waiting(engine), namespace) if rule in {*_LOAD_RULES, "ASC604"} else ""
     if rule in _LOAD_RULES:
         series = _waiting(engine)
         return "" if not series else _triggers(series, autoscaler, namespace) if keda else _metrics(series)
@@ -65,6 +65,27 @@ def _metrics(series: str) -> str:
         metric: {{name: "{series}"}}
         target: {{type: AverageValue, averageValue: "{WAITING_TARGET.default:g}"}}
 """
+
+
+def _instead_of_kserve(autoscaler: Autoscaler, series: str, namespace: str) -> str:
+    """KServe's own knows CPU and memory, and no brake: one of one's own in its place, for the Deployment it makes."""
+    if not series:
+        return ""
+    own = f", namespace: {namespace}" if namespace else ""
+    name = autoscaler.name
+    return f"""metadata:
+  annotations:
+    serving.kserve.io/deploymentMode: RawDeployment
+    serving.kserve.io/autoscalerClass: external
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}{own}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}-predictor}}
+  minReplicas: {max(1, autoscaler.min_replicas or 1)}
+  maxReplicas: {autoscaler.max_replicas or 1}
+{_metrics(series).removeprefix("spec:" + chr(10))}{_indent(_BRAKE, 2)}"""
 
 
 def _triggers(series: str, autoscaler: Autoscaler, namespace: str) -> str:

@@ -2,6 +2,7 @@
 # ruff: noqa: E501 - a table with a manifest in each line
 
 import pytest
+import yaml
 
 from scalewarden.app.checking import Checking
 from scalewarden.sources.manifests.files import Found, objects
@@ -51,6 +52,18 @@ spec:
 KNATIVE = KSERVE.replace(
     "serving.kserve.io/deploymentMode: RawDeployment", "autoscaling.knative.dev/metric: cpu"
 ).replace("    scaleMetric: cpu\n    scaleTarget: 60\n", "")
+
+
+def by_kserve(query: str, kind: str = "external") -> str:
+    """An InferenceService that KServe scales through KEDA."""
+    scales = (
+        f"    autoScaling: {{metrics: [{{type: X, {kind}: {{metric: {{query: {query}}}, target: {{value: 3}}}}}}]}}\n"
+    )
+    return KSERVE.replace("    scaleMetric: cpu\n    scaleTarget: 60\n", scales).replace(
+        "RawDeployment", "RawDeployment, serving.kserve.io/autoscalerClass: keda"
+    )
+
+
 LLM_SERVICE = """\
 apiVersion: serving.kserve.io/v1alpha1
 kind: LLMInferenceService
@@ -131,7 +144,9 @@ MISTAKES = [
     ("an empty result is zero", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)", more="serverAddress: x"))], {"ASC608": "warning"}),
     ("a zero of one's own", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) or vector(0)"))], {"ASC608": "warning"}),
     ("a static fallback", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting)"), more="fallback: {failureThreshold: 3, replicas: 1}")], {"ASC608": "warning"}),
-    ("a zero of one's own through KServe", [KSERVE.replace("    scaleMetric: cpu\n    scaleTarget: 60\n", "    autoScaling: {metrics: [{type: External, external: {metric: {backend: prometheus, query: sum(vllm:num_requests_waiting) or vector(0)}, target: {type: AverageValue, averageValue: 3}}}]}\n")], {"ASC608": "warning", "ASC604": "warning"}),
+    ("a zero of one's own through KServe", [by_kserve("sum(vllm:num_requests_waiting) or vector(0)")], {"ASC608": "warning", "ASC604": "warning"}),
+    ("averaged twice through KServe", [by_kserve("avg(vllm:num_requests_waiting)")], {"ASC607": "warning", "ASC604": "warning"}),
+    ("a query that KServe's HPA never gets", [by_kserve("sum(vllm:num_requests_waiting)").replace("keda", "hpa")], {"ASC601": "error", "ASC604": "warning"}),
     ("a counter as it stands", [deployment(), scaled(prometheus('sum(vllm:generation_tokens_total{namespace="serving"})'))], {"ASC603": "warning"}),
     ("a Kafka queue below its activation", [deployment(), scaled("{type: kafka, metadata: {topic: t, lagThreshold: '5', activationLagThreshold: '9'}}", prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {}),
     ("zero below an activation", [deployment(), scaled(prometheus("sum(vllm:num_requests_running)", more='ignoreNullValues: "false", activationThreshold: "5"'), low=0)], {"ASC614": "warning"}),
@@ -340,3 +355,29 @@ def test_what_to_write_is_of_this_service_and_clears_the_finding(text: str, patc
 def test_of_an_engine_without_a_queue_nothing_is_made_up() -> None:
     (found,) = (one for one in checked(deployment("ollama/ollama"), hpa(CPU, BRAKE)) if one.rule == "ASC601")
     assert found.patch == ""
+
+
+def test_of_kserves_queue_only_the_brake_is_missing() -> None:
+    for text in (
+        by_kserve("sum(vllm:num_requests_waiting)"),
+        by_kserve("vllm:num_requests_waiting", "podmetric"),
+    ):
+        assert codes(checked(text)) == {"ASC604": "warning"}
+
+
+def test_what_is_written_for_a_nim_stands_in_it() -> None:
+    service = yaml.safe_load(NIM)
+    for one in checked(NIM):
+        service["spec"]["scale"]["hpa"] |= yaml.safe_load(one.patch)["spec"]["scale"]["hpa"]
+    assert codes(checked(yaml.safe_dump(service))) == {}
+
+
+def test_what_kserve_cannot_be_told_is_an_autoscaler_of_ones_own() -> None:
+    service = KSERVE.replace("RawDeployment", "RawDeployment, serving.kserve.io/autoscalerClass: hpa")
+    found = {one.rule: one.patch for one in checked(service)}
+    assert found["ASC601"] == found["ASC604"]
+    annotations, autoscaler = yaml.safe_load_all(found["ASC601"])
+    patched = yaml.safe_load(service)
+    patched["metadata"]["annotations"] |= annotations["metadata"]["annotations"]
+    assert autoscaler["spec"]["maxReplicas"] == 4
+    assert codes(checked(yaml.safe_dump_all([patched, autoscaler]))) == {}

@@ -159,10 +159,10 @@ def test_what_an_hpa_says_about_itself():
     assert (found.kind, found.name, found.uid) == ("HorizontalPodAutoscaler", "h", "u1")
     assert (found.target_kind, found.target_name) == ("Deployment", "llama")
     assert (found.min_replicas, found.max_replicas) == (2, 8)
-    assert found.has_scale_down_behavior
+    assert found.scale_down is not None and len(found.scale_down.policies) == 1
     assert found.ignore_reason is None
     plain = objects.autoscaler_of_hpa(hpa(behavior={"scaleUp": {}}))
-    assert (plain.has_scale_down_behavior, plain.min_replicas) == (False, 1)
+    assert (plain.scale_down, plain.min_replicas) == (None, 1)
 
 
 def test_an_hpa_without_metrics_scales_on_cpu():
@@ -204,9 +204,10 @@ def test_triggers_of_a_scaled_object(trigger: dict[str, Any], kind: TargetType, 
 def test_a_scaled_object_has_kedas_defaults():
     found = objects.autoscaler_of_scaledobject(scaled_object())
     assert (found.target_kind, found.min_replicas, found.max_replicas) == ("Deployment", 0, 100)
-    assert not found.has_scale_down_behavior
+    assert found.scale_down is None
     behavior = {"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}}}}
-    assert objects.autoscaler_of_scaledobject(scaled_object(advanced=behavior)).has_scale_down_behavior
+    braked = objects.autoscaler_of_scaledobject(scaled_object(advanced=behavior)).scale_down
+    assert braked is not None and braked.stabilization == 600
 
 
 def test_the_autoscalers_of_a_target_without_the_hpa_that_keda_made():

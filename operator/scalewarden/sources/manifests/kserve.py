@@ -6,7 +6,7 @@ Names are those of KServe's v1beta1 InferenceService and v1alpha1 LLMInferenceSe
 from collections.abc import Mapping
 from typing import Any
 
-from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, TargetType
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource, ScalingRules, TargetType
 from scalewarden.sources.behavior import count, ignored, scaling_rules
 from scalewarden.sources.quantity import quantity
 from scalewarden.sources.tree import child, children
@@ -69,19 +69,19 @@ def made_for(deployment: str, kind: str) -> str:
 def autoscaler_of(service: Object) -> Autoscaler | None:
     """The HPA or ScaledObject that KServe makes; None where it makes none, or Knative scales on requests.
 
-    CPU and memory that are asked for by name are an HPA in every mode: Knative scales on them by one.
+    CPU and memory that are asked for by name are an HPA in every mode: Knative scales on them by one. Of a behavior
+    KServe passes on nothing to an HPA, and the windows to KEDA.
     """
     annotations, predictor = child(service, "metadata", "annotations"), child(service, "spec", "predictor")
     made = str(annotations.get(f"{_NOTES}/autoscalerClass") or "").lower()
-    raw = str(annotations.get(f"{_NOTES}/deploymentMode") or "").lower() in ("rawdeployment", "standard")
     named = _named(predictor, annotations)
-    metrics = named or _listed(predictor)
+    metrics = named or _listed(predictor, keda=made == "keda")
     low, high = count(predictor.get("minReplicas"), 1), count(predictor.get("maxReplicas"))
     scales = bool(metrics) or (high or 0) > (low or 1)
-    if made in ("none", "external") or not (raw or named or made in ("hpa", "keda")) or not scales:
+    if made in ("none", "external") or not (is_raw(service) or named or made in ("hpa", "keda")) or not scales:
         return None
     name = str(child(service, "metadata").get("name", ""))
-    behavior = child(predictor, "autoScaling", "behavior")
+    behavior = child(predictor, "autoScaling", "behavior") if made == "keda" else {}
     return Autoscaler(
         kind="InferenceService",
         name=name,
@@ -90,11 +90,21 @@ def autoscaler_of(service: Object) -> Autoscaler | None:
         metrics=metrics or (_resource("cpu", _CPU, "spec.predictor"),),
         min_replicas=low,
         max_replicas=high or low,
-        has_scale_down_behavior=bool(child(behavior, "scaleDown")),
         ignore_reason=ignored(service),
-        scale_down=scaling_rules(behavior, "scaleDown"),
-        scale_up=scaling_rules(behavior, "scaleUp"),
+        scale_down=_window(behavior, "scaleDown"),
+        scale_up=_window(behavior, "scaleUp"),
     )
+
+
+def is_raw(service: Object) -> bool:
+    """True where KServe itself makes a Deployment, and no Knative."""
+    mode = child(service, "metadata", "annotations").get(f"{_NOTES}/deploymentMode")
+    return str(mode or "").lower() in ("rawdeployment", "standard")
+
+
+def _window(behavior: Object, direction: str) -> ScalingRules | None:
+    rules = scaling_rules(behavior, direction)
+    return ScalingRules(rules.stabilization) if rules else None
 
 
 def _named(predictor: Object, annotations: Object) -> tuple[AutoscalerMetric, ...]:
@@ -107,24 +117,26 @@ def _named(predictor: Object, annotations: Object) -> tuple[AutoscalerMetric, ..
     return (_resource(name, aim or _CPU, field),) if name in ("cpu", "memory") else ()
 
 
-def _listed(predictor: Object) -> tuple[AutoscalerMetric, ...]:
+def _listed(predictor: Object, *, keda: bool) -> tuple[AutoscalerMetric, ...]:
     listed = children(child(predictor, "autoScaling"), "metrics")
-    return tuple(one for index, metric in enumerate(listed) if (one := _metric(metric, index)) is not None)
+    return tuple(one for index, metric in enumerate(listed) if (one := _metric(metric, index, keda=keda)) is not None)
 
 
-def _metric(metric: Object, index: int) -> AutoscalerMetric | None:
+def _metric(metric: Object, index: int, *, keda: bool) -> AutoscalerMetric | None:
+    """One entry; an HPA gets CPU and memory only. Of the others KEDA gets the query and the number in `value`, which it
+    holds against the mean over the replicas; a `podmetric` is summed by KServe."""
     field = f"spec.predictor.autoScaling.metrics[{index}]"
     if resource := child(metric, "resource"):
         return _resource(str(resource.get("name", "")), _target(resource)[1], f"{field}.resource")
-    body = child(metric, "external") or child(metric, "podmetric")
-    said = child(body, "metric")
-    kind, target = _target(body)
-    query = str(said.get("query") or "")
-    if not body:
+    kind = "external" if child(metric, "external") else "podmetric"
+    query = str(child(metric, kind, "metric").get("query") or "")
+    if not keda or not query:
         return None
-    source = MetricSource.TRIGGER if query else MetricSource.EXTERNAL
-    name = "prometheus" if query else str(said.get("metricNames") or said.get("name") or "")
-    return AutoscalerMetric(source, name, kind, target, query, field)
+    text = f"sum({query})" if kind == "podmetric" and "(" not in query else query
+    aim = quantity(child(metric, kind, "target").get("value"))
+    return AutoscalerMetric(
+        MetricSource.TRIGGER, "prometheus", TargetType.AVERAGE_VALUE, aim, text, f"{field}.{kind}.metric"
+    )
 
 
 def _target(body: Object) -> tuple[TargetType | None, float | None]:
