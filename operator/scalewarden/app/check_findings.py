@@ -13,7 +13,7 @@ from scalewarden.rules import catalogue
 from scalewarden.rules.rule import Check, Rule
 from scalewarden.rules.signals import missing_engine_metrics
 from scalewarden.sources.launch import Started, started
-from scalewarden.sources.manifests import nim
+from scalewarden.sources.manifests import aibrix, nim
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.tree import child
 from scalewarden.sources.workloads import serving_container
@@ -26,12 +26,18 @@ RULES: tuple[tuple[Rule, Check], ...] = tuple(
 )
 JOB_RULES = frozenset({"ASC602", "ASC603", "ASC607", "ASC608", "ASC610", "ASC613"})
 """Those that hold for jobs too: a job is not removed by a scaler."""
+POD_AUTOSCALER_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC607", "ASC610"})
+"""AIBrix's own: when it removes is its strategy's affair, and its series have no prefix."""
+EACH_METRIC = frozenset({"ASC607", "ASC613"})
+"""Rules that judge each metric by itself, and are told of each."""
 _LEVELS = {Severity.ERROR: Level.ERROR, Severity.WARNING: Level.WARNING, Severity.INFO: Level.NOTE}
+_ASKED = {"ScaledJob": JOB_RULES, aibrix.KIND: POD_AUTOSCALER_RULES}
+"""Autoscalers of which not every rule is asked."""
 _LOUDER = {"ASC604": Level.WARNING}
 """Before a merge is the time to write a brake; on a running service it is information."""
 _FIELD = re.compile(r"""metadata\.annotations\["[^"]+"\]|spec(?:\.\w+|\[\d+\])+""")
 _BEHAVIOR = "spec.behavior"
-_METRIC = re.compile(r"(?P<base>spec\.(?:\w+\.)*(?:metrics|triggers)\[\d+\])(?:\.(?P<kind>\w+))?")
+_METRIC = re.compile(r"(?P<base>spec\.(?:\w+\.)*(?:metrics|triggers|metricsSources)\[\d+\])(?:\.(?P<kind>\w+))?")
 _POD_SPECS = (
     "spec.template.spec",
     "spec.leaderWorkerTemplate.leaderTemplate.spec",
@@ -63,9 +69,18 @@ class Judged:
 
 def autoscaler_findings(judged: Judged) -> Iterator[Checked]:
     """What fires of the rules about one autoscaler."""
+    asked = _ASKED.get(judged.autoscaler.kind)
     for rule, check in RULES:
-        if judged.autoscaler.kind != "ScaledJob" or rule.code in JOB_RULES:
-            yield from _of(rule, check(judged.snapshot), judged)
+        if asked is None or rule.code in asked:
+            for snapshot in _each_metric(judged) if rule.code in EACH_METRIC else [judged.snapshot]:
+                yield from _of(rule, check(snapshot), judged)
+
+
+def _each_metric(judged: Judged) -> Iterator[Snapshot]:
+    """As many snapshots as there are metrics, each with one of them."""
+    for metric in judged.autoscaler.metrics:
+        alone = replace(judged.autoscaler, metrics=(metric,))
+        yield replace(judged.snapshot, autoscalers=(alone,))
 
 
 def doubled(several: Sequence[Judged]) -> Iterator[Checked]:

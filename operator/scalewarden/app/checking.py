@@ -5,25 +5,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
+from scalewarden.app.check_autoscalers import JOBS, OWN_SCALERS, read
+from scalewarden.app.check_by_name import without_target
 from scalewarden.app.check_findings import Judged, autoscaler_findings, doubled, engine_findings
 from scalewarden.errors import BadObject
-from scalewarden.model.autoscaler import Autoscaler, MetricSource
+from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.checked import Checked, Level, Remark
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules.gpu_metrics import follows_load
 from scalewarden.sources.assemble import Facts, assemble
-from scalewarden.sources.autoscalers import READERS
-from scalewarden.sources.manifests import kserve, nearest, nim
+from scalewarden.sources.manifests import aibrix, kserve, nearest, nim
 from scalewarden.sources.manifests.files import Found
-from scalewarden.sources.manifests.older import modern
 from scalewarden.sources.manifests.parsing import Manifest
-from scalewarden.sources.manifests.serving import Serves, beside, serves, speaks_of_one
+from scalewarden.sources.manifests.serving import Serves, serves
 from scalewarden.sources.tree import child
-from scalewarden.sources.workloads import pod_template_of
+from scalewarden.sources.workloads import pod_template_of, target_of
 
-OWN_SCALERS = {"InferenceService": kserve.autoscaler_of, nim.KIND: nim.autoscaler_of}
-"""Kinds that serve and have an autoscaler of their own made for them."""
 TEMPLATES = {
     "InferenceService": kserve.template_of,
     "LLMInferenceService": kserve.template_of,
@@ -31,11 +29,8 @@ TEMPLATES = {
 }
 """Kinds of which somebody else makes the pods."""
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", *TEMPLATES})
-JOBS = "ScaledJob"
-COMPONENTS = "DynamoGraphDeploymentScalingAdapter"
-"""Stands for one component of a Dynamo graph: a frontend, or workers that run an engine on GPUs."""
-OF_COMPONENT = "; what the component runs is not among the manifests, and its name is not that of a frontend"
-NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
+_ANY = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "any"}
+"""Stands for a target whose name may be anything a template left behind."""
 NO_GPU = "; the manifest asks for no GPU, which such an engine runs on unless told otherwise"
 NO_ENGINE = "; what it serves is not known, only that it does on a GPU"
 
@@ -59,12 +54,12 @@ class Checking:
         declared = self._services = self._declared()
         self._concerned |= {id(one) for one, _ in declared}
         findings: list[Checked] = []
-        scaled: dict[int, list[Judged]] = {}
+        scaled: dict[object, list[Judged]] = {}
         for manifest in self.found.manifests:
             for judged in self._judged(manifest, by_name, declared):
                 findings += autoscaler_findings(judged)
-                if judged.target is not None:
-                    scaled.setdefault(id(judged.target), []).append(judged)
+                if judged.autoscaler.kind != aibrix.KIND:  # it may scale one role of its target
+                    scaled.setdefault(_target_key(judged), []).append(judged)
         for several in scaled.values():
             if beside := _beside(several):
                 findings += doubled(beside)
@@ -124,21 +119,9 @@ class Checking:
         yield Judged(manifest, one, target, self._snapshot(one, target, mine, manifest, doubt), cap, doubt)
 
     def _autoscaler(self, manifest: Manifest) -> Autoscaler | None:
-        if manifest.kind in OWN_SCALERS:
-            return OWN_SCALERS[manifest.kind](manifest.value)
-        if manifest.kind == JOBS and manifest.group == "keda.sh":
-            scaled = READERS["ScaledObject"](manifest.value)
-            return replace(scaled, kind=JOBS, target_kind=JOBS, target_name=manifest.name, min_replicas=None)
-        if manifest.kind not in READERS or manifest.group not in ("autoscaling", "keda.sh"):
-            return None
-        if not child(manifest.value, "spec", "scaleTargetRef").get("name"):
-            self.remarks.append(
-                Remark(manifest.place(), f"{manifest.label} names no target: part of an object, skipped")
-            )
-            return None
-        value, remark = modern(manifest)
-        self.remarks += [remark] if remark else []
-        return READERS[manifest.kind](value)
+        one, remarks = read(manifest)
+        self.remarks += remarks
+        return one
 
     def _serves(
         self, manifest: Manifest, one: Autoscaler, target: Manifest | None, *, declared: bool
@@ -148,7 +131,7 @@ class Checking:
             template = child(manifest.value, "spec", "jobTargetRef", "template")
             return (Level.ERROR, "") if serves(template) in (Serves.LLM, Serves.MAYBE_GPU, Serves.UNKNOWN) else None
         if target is None:
-            return (Level.ERROR, "") if declared else _of_component(one) or _by_name(manifest, one)
+            return (Level.ERROR, "") if declared else without_target(manifest, one)
         what = Serves.LLM if declared else self._serving(target)
         fair = {
             Serves.LLM: (Level.ERROR, ""), Serves.MAYBE_GPU: (Level.WARNING, NO_GPU), Serves.ON_CPU: (Level.NOTE, ""),
@@ -170,13 +153,13 @@ class Checking:
         owner: Manifest,
         doubt: str,
     ) -> Snapshot:
-        reference = {"apiVersion": "apps/v1", "kind": one.target_kind, "name": one.target_name or "unknown"}
-        spec: dict[str, Any] = {"targetRef": reference, "policy": {"thresholds": self.thresholds}}
+        spec: dict[str, Any] = {"targetRef": _ANY, "policy": {"thresholds": self.thresholds}}
         service = declared or InferenceDeployment.parse({"spec": spec})
         value = target.value if target else {}
         described = {**value, "spec": {**child(value, "spec"), "template": self._template(target, owner)}}
         facts = Facts(target=described, replicas=(), scrapes={}, autoscalers=(one,))
-        snapshot = assemble(service, facts, at=0.0)
+        target_as_named = target_of({"kind": one.target_kind, "name": one.target_name})
+        snapshot = replace(assemble(service, facts, at=0.0), target=target_as_named)
         if doubt or snapshot.workload.resource_claims:  # it runs on a GPU that this manifest does not show
             snapshot = replace(snapshot, workload=replace(snapshot.workload, gpu_resource="gpu"))
         return snapshot
@@ -211,18 +194,6 @@ def template_of(workload: Manifest, everyone: Iterable[Manifest]) -> Any:
     return pod_template_of(workload.value)
 
 
-def _of_component(one: Autoscaler) -> tuple[Level, str] | None:
-    return (Level.WARNING, OF_COMPONENT) if one.target_kind == COMPONENTS and not beside(one.target_name) else None
-
-
-def _by_name(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | None:
-    """An autoscaler alone: a note, where names, labels or the series it reads speak of a language model."""
-    labels = child(manifest.value, "metadata", "labels")
-    queries = (metric.query or metric.name for metric in one.metrics if metric.source is not MetricSource.RESOURCE)
-    said = speaks_of_one(one.target_name, manifest.name, *labels.values(), *queries)
-    return (Level.NOTE, NO_TARGET) if said else None
-
-
 def _of_target(
     one: Autoscaler, manifest: Manifest, declared: Sequence[tuple[Manifest, InferenceDeployment]]
 ) -> InferenceDeployment | None:
@@ -247,6 +218,13 @@ def _beside(several: Sequence[Judged]) -> list[Judged]:
         return near and nearest.same_namespace(one.manifest.namespace, other.manifest.namespace)
 
     return [one for one in several if any(together(one, other) for other in several)]
+
+
+def _target_key(judged: Judged) -> object:
+    """What is the same for autoscalers of one target: the object, or what they call it where it is elsewhere."""
+    if judged.target is not None:
+        return id(judged.target)
+    return judged.autoscaler.target_kind, judged.autoscaler.target_name
 
 
 def _names(source: Manifest, declared: InferenceDeployment, workload: Manifest) -> bool:

@@ -21,7 +21,7 @@ _ELSEWHERE = {"external", "external-push", "metrics-api"}
 
 def label(autoscaler: Autoscaler) -> str:
     """`HorizontalPodAutoscaler/llama-70b`."""
-    return f"{autoscaler.kind}/{autoscaler.name}"
+    return f"{autoscaler.kind}/{autoscaler.name or '?'}"
 
 
 def judged(snapshot: Snapshot) -> Iterator[Autoscaler]:

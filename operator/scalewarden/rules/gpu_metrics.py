@@ -10,7 +10,8 @@ import re
 from scalewarden.model.autoscaler import AutoscalerMetric
 
 _KERNEL = re.compile(
-    r"gpu_?util"  # DCGM_FI_DEV_GPU_UTIL[_RATIO], dcgm_gpu_utilization, nv_gpu_utilization, CloudWatch's GPUUtilization
+    r"gpu[-/]util|^(nvidia|amd)\.com/gpu(\.shared)?$"  # as resources, which no metrics API has
+    r"|gpu_?util"  # DCGM_FI_DEV_GPU_UTIL[_RATIO], dcgm_gpu_utilization, nv_gpu_utilization, CloudWatch's GPUUtilization
     r"|utilization_gpu(?!\w*mem)"  # nvidia_smi_utilization_gpu_ratio
     r"|gfx_activity"  # AMD device metrics exporter
     r"|gpu_busy"  # amdgpu's gpu_busy_percent
@@ -21,6 +22,7 @@ _KERNEL = re.compile(
 _ENGINE = re.compile(r"gr_engine_(active|util)|graphics_activity", re.IGNORECASE)
 _FRAMEBUFFER = re.compile(
     r"fb_(used|free|total|reserved|capacity)"  # DCGM_FI_DEV_FB_USED[_BYTES|_PERCENT], vertex_dcgm_fi_dev_fb_used
+    r"|gpu[-/]mem(ory)?"  # by resource names
     r"|gpu_?mem(ory)?_?(used|free|total|usage|util|alloc|bytes)"  # Triton's nv_gpu_memory_used_bytes, aliases
     r"|nvidia_smi_(mig_)?memory_(used|free|total|reserved)"
     r"|vram_?(used|free|total|usage|util|bytes)|(used|free|total)_vram"  # AMD device metrics exporter

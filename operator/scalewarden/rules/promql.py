@@ -1,6 +1,7 @@
 """What an autoscaler's query does with its series, as far as text tells: no PromQL is evaluated here."""
 
 import re
+from dataclasses import replace
 
 from scalewarden.model.autoscaler import AutoscalerMetric
 from scalewarden.rules.gpu_metrics import bare, quoted, words
@@ -9,6 +10,9 @@ _AGGREGATORS = "sum|avg|min|max|count|group|quantile|stddev|stdvar|topk|bottomk|
 _AGGREGATION = re.compile(rf"\b({_AGGREGATORS})\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(", re.IGNORECASE)
 _SUM = re.compile(r"\bsum(_over_time)?\b", re.IGNORECASE)
 _OUTERMOST = re.compile(rf"^[\s(]*({_AGGREGATORS})\b", re.IGNORECASE)
+_CONSTANT = r"(?:scalar\s*\(\s*vector\s*\(\s*[\d.]+\s*\)\s*\)|\d+(?:\.\d+)?)"
+_SCALED = re.compile(rf"^\s*{_CONSTANT}\s*\*|[*/]\s*{_CONSTANT}\s*$", re.IGNORECASE)
+"""A factor before or behind the whole of a query."""
 _ARITHMETIC = re.compile(r"[*/+%^]|(?<!\w)-(?!\w)")
 _ZERO = re.compile(
     r"\bor\b ?(?:(?:on|ignoring) ?\([^)]*\) ?)?(?:\w{1,40} ?\(|[( ]){0,16}vector ?\( ?0(?:\.0*)? ?\)"  # or vector(0)
@@ -18,7 +22,7 @@ _ZERO = re.compile(
 )
 """Over a query with single spaces."""
 _FRACTION = re.compile(
-    r"cache_usage_perc|(^|[:_])(full_)?token_usage$|kv_cache_utilization|kv_cache_usage_ratio|cache_hit_rate"
+    r"cache_usage_(perc|factor)|(^|[:_])(full_)?token_usage$|kv_cache_utilization|kv_cache_usage_ratio|cache_hit_rate"
     r"|nv_gpu_utilization|fi_prof_\w+_(active|occupancy)|nvidia_smi_\w+_ratio",
     re.IGNORECASE,
 )
@@ -27,20 +31,28 @@ _PERCENT = re.compile(
     re.IGNORECASE,
 )
 _QUEUE = re.compile(
-    r"num_requests?_(waiting|running)|num_(queue|running)_reqs|tgi_queue_size|requests_(deferred|processing)"
+    r"num_requests?_(waiting|running)|num_(queue|running)_reqs|(waiting|running|pending|queued)_req(uest)?s$|tgi_queue_size|requests_(deferred|processing)"
     r"|inference_pending_request",
     re.IGNORECASE,
 )
 _COUNTER = re.compile(r"[a-z]_total$|_(seconds|tokens)_(sum|count)$", re.IGNORECASE)
+_NO_COUNTER = frozenset({"vllm:healthy_pods_total"})
+"""Gauges that are called as counters are: of the router of vLLM's production stack."""
 _RATE = re.compile(r"\b(i?rate|increase|i?delta|deriv|changes|resets|rollup\w*|quantile)\w*\s*\(", re.IGNORECASE)
 _SECONDS = re.compile(r"(time_to_first_token|inter_token_latency|time_per_output_token)_seconds", re.IGNORECASE)
 _QUANTILE = re.compile(
     r"^[\s(]*(?:(?:max|min|avg)\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*)?histogram_quantile\s*\(", re.IGNORECASE
 )
 _MEAN = re.compile(
-    r"^[\s(]*sum\s*\([^/*+%^]*\)[\s)]*/[\s(]*(?:(?:scalar|clamp_min)\s*\(\s*)?count\s*\([^/*+%^]*$", re.IGNORECASE
+    r"^[\s(]*(?P<what>sum\s*\([^/*+%^]*\))[\s)]*/[\s(]*(?:(?:scalar|clamp_min|max|sum)\s*\(\s*)*"
+    r"(?:count\s*\(|kube_\w*replicas)[^/*+%^]*$",
+    re.IGNORECASE,
 )
-"""`sum(…) / count(…)`, over a query without groupings."""
+"""A sum by a count or by the replicas of a workload, over a query without groupings."""
+_SHARE = re.compile(
+    r"^[\s(]*(?P<fold>avg|max|min)\s*\((?P<what>[^/*+%^]*)\)[\s)]*/[\s(]*(?:avg|max|min)\s*\([^/*+%^]*$", re.IGNORECASE
+)
+"""A mean or a peak by another, such as what runs by what may run."""
 _GROUPING = re.compile(
     rf"^[\s(]*(?:{_AGGREGATORS})\s*by\s*\((?P<before>[^)]*)\)|\)\s*by\s*\((?P<after>[^)]*)\)[\s)]*$", re.IGNORECASE
 )
@@ -74,15 +86,29 @@ def aggregated(metric: AutoscalerMetric) -> bool:
 
 
 def outermost(metric: AutoscalerMetric) -> str:
-    """The aggregation that the whole query is (`avg`), empty where it is none or arithmetic follows."""
-    text = bare(metric.query)
+    """The aggregation that the whole query is (`avg`), times a constant perhaps; empty where it is none or other
+    arithmetic follows."""
+    text = _unscaled(bare(metric.query))
     found = _OUTERMOST.match(text)
-    return found.group(1).lower() if found and not calculates(metric) else ""
+    return found.group(1).lower() if found and not _ARITHMETIC.search(_INSIDE.sub(" ", text)) else ""
 
 
-def mean(metric: AutoscalerMetric) -> bool:
-    """True where the whole query is a sum by a count: an average written out."""
-    return bool(_MEAN.match(_outside(metric)))
+def _unscaled(query: str) -> str:
+    """Without a constant factor around all of it: a mean in percent is a mean."""
+    text = query.strip()
+    while (shorter := _SCALED.sub("", text).strip()) != text:
+        text = shorter
+    return text
+
+
+def folded(metric: AutoscalerMetric) -> tuple[str, AutoscalerMetric] | None:
+    """How a query that divides folds its replicas' series (`mean`, `max`), and what it folds so; None for others."""
+    text = _unscaled(_outside(metric))
+    if found := _MEAN.match(text):
+        return "mean", replace(metric, query=found["what"])
+    if found := _SHARE.match(text):
+        return found["fold"].lower(), replace(metric, query=found["what"])
+    return None
 
 
 def split(metric: AutoscalerMetric) -> str | None:
@@ -128,7 +154,7 @@ def raw_counter(metric: AutoscalerMetric) -> str | None:
     """A counter that a query reads as it stands, without what makes a rate or an increase of it."""
     if not metric.query or _RATE.search(metric.query):
         return None
-    return next((name for name in series(metric) if _COUNTER.search(name)), None)
+    return next((name for name in series(metric) if _COUNTER.search(name) and name not in _NO_COUNTER), None)
 
 
 def fractions(metric: AutoscalerMetric) -> str | None:

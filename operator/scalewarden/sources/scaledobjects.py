@@ -24,8 +24,9 @@ _LONGEST_FLAG = 16
 _PODS_OWN = frozenset({"cpu", "memory"})
 _PROMQL = frozenset({"prometheus", "predictkube"})
 """Triggers whose `query` is PromQL; in others it is another language."""
-SAID = ("filter", "expression", "metricName", "nrql", "valueLocation", "query")
-"""Where the others say what they read: Stackdriver, CloudWatch, Azure Monitor, New Relic, metrics-api, Datadog."""
+SAID = ("filter", "expression", "metricName", "nrql", "valueLocation", "metricType", "query")
+"""Where the others say what they read: Stackdriver, CloudWatch, Azure Monitor, New Relic, metrics-api, Datadog, and
+external scalers."""
 _LONGEST_SAID = 1024
 _LONGEST_QUERY = 8192  # what rules look for takes time with the square of it
 

@@ -28,6 +28,8 @@ def patch(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, fou
 
 def _lines(rule: str, autoscaler: Autoscaler, engine: Engine, namespace: str, found: Collection[str]) -> str:
     keda = autoscaler.kind in ("ScaledObject", "ScaledJob")
+    if autoscaler.kind in ("PodAutoscaler", "LLMInferenceService"):
+        return ""
     if autoscaler.kind == "InferenceService":
         return _instead_of_kserve(autoscaler, _waiting(engine), namespace) if rule in {*_LOAD_RULES, "ASC604"} else ""
     if rule in _LOAD_RULES:

@@ -88,6 +88,18 @@ spec:
         - type: Resource
           resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}
 """
+AIBRIX = """\
+apiVersion: autoscaling.aibrix.ai/v1alpha1
+kind: PodAutoscaler
+metadata: {name: llama, namespace: serving}
+spec:
+  scalingStrategy: APA
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: llama}
+  minReplicas: 1
+  maxReplicas: 8
+  metricsSources:
+    - {metricSourceType: pod, path: metrics, targetMetric: gpu_cache_usage_perc, targetValue: "50"}
+"""
 LWS = """\
 apiVersion: leaderworkerset.x-k8s.io/v1
 kind: LeaderWorkerSet
@@ -167,6 +179,19 @@ MISTAKES = [
     ("a NIM whose GPUs its operator adds", [NIM.replace("  resources: {limits: {nvidia.com/gpu: 1}}\n", "")], {"ASC601": "warning", "ASC604": "warning"}),
     ("a NIM's Deployment", [NIM.replace("enabled: true", "enabled: false"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("a component of Dynamo", [hpa(CPU, BRAKE, name="chat-decode", target="DynamoGraphDeploymentScalingAdapter")], {"ASC601": "warning"}),
+    ("a mean in percent", [deployment(), scaled(prometheus("avg(vllm:kv_cache_usage_perc) * 100", "80"))], {"ASC607": "warning"}),
+    ("a mean by a constant", [deployment(), scaled(prometheus("max(vllm:num_requests_running) / scalar(vector(32))", "0.7"))], {"ASC607": "warning"}),
+    ("what runs by what may run", [deployment(), scaled(prometheus("max(vllm:num_requests_running) / max(acme:limit)", "0.7"))], {"ASC607": "warning"}),
+    ("a mean by the pods that are up", [deployment(), scaled(prometheus('sum(vllm:num_requests_waiting) / scalar(count(up{job="v"}))'))], {"ASC607": "warning"}),
+    ("a mean by the replicas", [deployment(), scaled(prometheus("sum(vllm:num_requests_waiting) / on() kube_deployment_status_replicas"))], {"ASC607": "warning"}),
+    ("a GPU as a resource", [deployment(), hpa(CPU.replace("cpu", "nvidia.com/gpu"), BRAKE)], {"ASC602": "warning", "ASC613": "warning"}),
+    ("a GPU's memory as a resource", [deployment(), hpa(CPU.replace("cpu", "nvidia.com/gpu-memory-utilization"), BRAKE)], {"ASC603": "warning", "ASC613": "warning"}),
+    ("an external scaler that says it", [deployment(), scaled("{type: external, metadata: {scalerAddress: x, metricType: gpu_utilization, targetValue: '80'}}")], {"ASC602": "warning"}),
+    ("two scalers of a target elsewhere", [hpa(QUEUE, BRAKE, name="vllm-chat"), scaled(WAITING).replace("name: llama", "name: vllm-chat")], {"ASC609": "note"}),
+    ("a group that is none", [deployment(), hpa(CPU, BRAKE).replace("autoscaling/v2", "autoscaling.k8s.io/v2")], {"ASC601": "error"}),
+    ("a target without its kind", [deployment(), hpa(CPU, BRAKE).replace("kind: Deployment, name", "name")], {"ASC601": "error"}),
+    ("an LLMInferenceService's scaling", [LLM_SERVICE + "  scaling: {maxReplicas: 8, wva: {keda: {fallback: {failureThreshold: 3, replicas: 2}}}}\n"], {"ASC604": "warning", "ASC608": "warning"}),
+    ("AIBrix's PodAutoscaler", [deployment(), AIBRIX], {"ASC607": "warning"}),
     ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
     ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
     ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
@@ -241,6 +266,8 @@ SILENT = [
     ("a vector database on a GPU", [deployment("milvusdb/milvus:v2.5-gpu", more="ports: [{containerPort: 19530}]"), hpa(CPU)]),
     ("a cache server of an engine's image", [deployment("lmcache/vllm-openai", gpu=False, args=["lmcache_server", "0.0.0.0", "65432"]), hpa(CPU)]),
     ("Dynamo's planner", [deployment("nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.7.0", gpu=False, args=["python3", "-m", "dynamo.planner"]), hpa(CPU)]),
+    ("Ollama elsewhere", [hpa(CPU, name="ollama-gemma")]),
+    ("AIBrix in its unit", [deployment(), AIBRIX.replace('"50"', '"0.5"')]),
     ("a NIM without a scaler", [NIM.replace("enabled: true", "enabled: false")]),
     ("a NIM for embeddings", [NIM.replace("meta/llama-3.1-8b-instruct", "nvidia/nv-embedqa-e5-v5")]),
     ("a frontend of Dynamo as a component", [hpa(CPU, name="chat-frontend", target="DynamoGraphDeploymentScalingAdapter")]),
@@ -381,3 +408,29 @@ def test_what_kserve_cannot_be_told_is_an_autoscaler_of_ones_own() -> None:
     patched["metadata"]["annotations"] |= annotations["metadata"]["annotations"]
     assert autoscaler["spec"]["maxReplicas"] == 4
     assert codes(checked(yaml.safe_dump_all([patched, autoscaler]))) == {}
+
+
+@pytest.mark.parametrize("name", ["vllm-{{ .Release.Name }}", "${APP}", "Qwen2.5-7B", "vllm_server", "x" * 300])
+def test_no_name_of_a_target_ends_the_run(name: str) -> None:
+    texts = [one.replace("name: llama", f"name: '{name}'") for one in (deployment(), hpa(CPU, BRAKE))]
+    check, found = checking(*texts, deployment(name="other"), hpa(CPU, BRAKE, name="other"))
+    assert [one.rule for one in found] == ["ASC601", "ASC601"]
+    assert check.errors == []
+    said = [one.text for one in check.remarks]
+    assert (len(said) == 1 and "no object may be called" in said[0]) or name == "x" * 300
+
+
+@pytest.mark.parametrize("label", ["managed-by: flux", "release: prometheus-operator", "team: client-services"])
+def test_a_label_of_something_else_speaks_against_nothing(label: str) -> None:
+    labelled = hpa(CPU, BRAKE, name="vllm-llama").replace(
+        "namespace: serving}", f"namespace: serving, labels: {{{label}}}}}", 1
+    )
+    assert codes(checked(labelled)) == {"ASC601": "note"}
+    query = scaled(prometheus('sum(vllm:num_requests_waiting{namespace="ai-gateway"}) or vector(0)'))
+    assert codes(checked(query.replace("name: llama", "name: chat")))["ASC608"] == "note"
+
+
+def test_each_trigger_is_told() -> None:
+    both = scaled(prometheus("avg(vllm:num_requests_waiting)"), prometheus("avg(vllm:kv_cache_usage_perc)", "0.85"))
+    found = [one.message for one in checked(deployment(), both) if one.rule == "ASC607"]
+    assert ["num_requests_waiting" in found[0], "kv_cache_usage_perc" in found[1]] == [True, True]

@@ -6,10 +6,11 @@ Why: a name that is wrong by a letter is no error anywhere: the query is valid a
     releases and differ between engines, and examples are copied for years.
 Reads: names and queries of the autoscaler's metrics; the engine, its image, and the series that its signals are read
     from.
-Fires when: a name looks like a series of vLLM, SGLang, LMDeploy or llama.cpp and is none: an underscore for the colon
-    (in a query; names of HPA metrics are the adapter's), a counter without `_total`, a word that is nearly right; or it
-    is an older name of a number that the replicas write under a newer one, or one that the release in the image's tag
-    dropped; or it is another engine's than that of the replicas.
+Fires when: a name looks like a series of vLLM, SGLang, LMDeploy, llama.cpp or TGI and is none: an underscore for the
+    colon (in a query; names of HPA metrics are the adapter's), a counter without `_total`, a word that is nearly right
+    or that people often put in its place; or it is an older name of a number that the replicas write under a newer
+    one, or one that the release in the image's tag dropped; or it is another engine's than that of the replicas; or a
+    GPU is read as a resource, as CPU and memory are.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: write the name that the engine's page has; where a rule of your own records the name, say so by the annotation.
@@ -19,7 +20,7 @@ References: vLLM renamed gpu_cache_usage_perc in 0.9.2 and dropped it in 0.12; i
 
 from collections.abc import Iterator
 
-from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric
+from scalewarden.model.autoscaler import Autoscaler, AutoscalerMetric, MetricSource
 from scalewarden.model.finding import Finding, Misinterpretation, Severity
 from scalewarden.model.signal import Reading, SignalName
 from scalewarden.model.snapshot import Snapshot
@@ -28,7 +29,7 @@ from scalewarden.rules import autoscalers, promql
 from scalewarden.rules.rule import Rule
 from scalewarden.signals.engines import SERVED_BY, TABLES
 from scalewarden.signals.engines.release import numbers, release_of
-from scalewarden.signals.engines.spelling import slip
+from scalewarden.signals.engines.spelling import Slip, slip
 
 RULE = Rule(
     code="ASC613",
@@ -41,6 +42,7 @@ RULE = Rule(
     reads=("autoscaler metrics", "engine"),
 )
 
+_RESOURCES = (MetricSource.RESOURCE, MetricSource.CONTAINER_RESOURCE)
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
@@ -61,17 +63,30 @@ def _judge(autoscaler: Autoscaler, snapshot: Snapshot) -> Finding:
 
 
 def _phantoms(metric: AutoscalerMetric, snapshot: Snapshot) -> Iterator[str]:
+    if metric.source in _RESOURCES and "gpu" in metric.name.lower():
+        yield f"{metric.name} as a resource, which no metrics API has: it knows cpu and memory"
+        return
     names = dict.fromkeys(promql.series(metric))
     for name in names:
         wrong = slip(name, renamed=not metric.query)
         if wrong:
-            yield f"{name}, which no release of {wrong.engine} is known to write: its name is {wrong.meant}"
+            right = f"its name is {wrong.meant}{_since(wrong)}"
+            yield f"{name}, which no release of {wrong.engine} is known to write: {right}"
         elif other := _of_another(name, snapshot.engine):
             yield f"{name}, which {other} writes, and the engine is {snapshot.engine}"
         elif newer := _newer(name, snapshot):
             yield f"{name}, an older name: these replicas write {newer}"
         elif dropped := _dropped(name, set(names), snapshot):
             yield f"{name}, which {dropped}"
+
+
+def _since(wrong: Slip) -> str:
+    """What the series that was meant is called by newer releases, where they dropped its name."""
+    for row in TABLES[wrong.engine].rows:
+        for one in row.spellings:
+            if one.name == wrong.meant and one.dropped:
+                return f", from {wrong.engine} {one.dropped} on {row.spellings[0].name}"
+    return ""
 
 
 def _of_another(name: str, engine: Engine) -> Engine | None:

@@ -96,8 +96,8 @@ def _per_replica(metric: AutoscalerMetric) -> Iterator[str]:
     """An average treated as a total, and the other way round."""
     if metric.source not in EXTERNAL:
         return
-    outer = "mean" if promql.mean(metric) else promql.outermost(metric)
-    series = _of_replica(metric)
+    outer, read = promql.folded(metric) or (promql.outermost(metric), metric)
+    series = _of_replica(read)
     if series and outer in AVERAGES and metric.target_type is TargetType.AVERAGE_VALUE:
         yield f"divides the {outer} of {series} by its replicas once more: AverageValue wants a sum, or use Value"
     if (histogram := promql.quantile(metric)) and metric.target_type is TargetType.AVERAGE_VALUE:

@@ -57,6 +57,34 @@ written by a vLLM 0.32 of our recordings. TGI's counters also with the `_total` 
 add."""
 
 
+_WAITING = """queue_size queue_length queue_depth request_queue_size request_queue_length requests_queued
+    queued_requests num_queued_requests num_requests_queued requests_waiting waiting_requests num_waiting_reqs
+    num_waiting_requests num_requests_waiting pending_requests num_pending_requests num_requests_pending
+    requests_pending"""
+_RUNNING = """running_requests requests_running num_running_requests num_requests_running num_running_reqs
+    active_requests requests_active num_active_requests num_requests_active"""
+_CACHE = """cache_usage gpu_cache_usage gpu_cache_usage_factor gpu_cache_utilization kv_cache_usage kv_cache_utilization
+    kv_cache_usage_ratio kv_cache_usage_percent gpu_kv_cache_usage gpu_kv_cache_usage_perc kv_cache_usage_perc"""
+_INVENTED: Mapping[Engine, Mapping[str, str]] = {
+    Engine.VLLM: {
+        "num_requests_waiting": _WAITING,
+        "num_requests_running": _RUNNING,
+        "kv_cache_usage_perc": _CACHE,
+        "request_queue_time_seconds": "request_queue_time queue_time_seconds",
+        "e2e_request_latency_seconds": """request_duration_seconds request_latency_seconds e2e_request_latency
+            request_duration""",
+        "time_to_first_token_seconds": "time_to_first_token ttft ttft_seconds",
+    },
+    Engine.SGLANG: {"num_queue_reqs": _WAITING, "num_running_reqs": _RUNNING, "token_usage": _CACHE},
+    Engine.TGI: {"queue_size": _WAITING, "batch_current_size": f"batch_size current_batch_size {_RUNNING}"},
+}
+"""Names by which people call a series that the engine calls otherwise, seen in public manifests or close to those."""
+_TOLD = {
+    engine: {name: right for right, names in found.items() for name in names.split() if name != right}
+    for engine, found in _INVENTED.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Slip:
     """A name that is no series, the engine that it looks like, and what that engine writes."""
@@ -87,15 +115,22 @@ def _meant(name: str, rest: str, engine: Engine) -> Slip | None:
     created = rest.endswith("_created") and f"{base}_total" in known
     if created or rest in known or base in known or _OWN.search(rest):
         return None
-    near = _near(rest, known)
+    return _slip(name, rest, engine)
+
+
+def _slip(name: str, rest: str, engine: Engine) -> Slip | None:
+    base, ending = _WIRE.sub("", rest), (_WIRE.search(rest) or [""])[0]
+    told = _TOLD.get(engine, {}).get(base)
+    near = f"{told}{ending}" if told else _near(rest, _known(engine))
     return Slip(name, engine, f"{TABLES[engine].prefix}{near}") if near else None
 
 
 def _other_separator(name: str, rest: str, engine: Engine) -> Slip | None:
     known = _known(engine)
     base, ending = _WIRE.sub("", rest), (_WIRE.search(rest) or [""])[0]
-    near = rest if rest in known else base + ending if base in known else _near(rest, known)
-    return Slip(name, engine, f"{TABLES[engine].prefix}{near}") if near else None
+    if rest in known or base in known:
+        return Slip(name, engine, f"{TABLES[engine].prefix}{rest if rest in known else base + ending}")
+    return _slip(name, rest, engine)
 
 
 def _near(rest: str, known: frozenset[str]) -> str | None:

@@ -18,7 +18,7 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 KINDS = (
     "HorizontalPodAutoscaler", "ScaledObject", "ScaledJob", "Deployment", "StatefulSet", "ReplicaSet",
-    "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService", "NIMService",
+    "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService", "NIMService", "PodAutoscaler",
     "InferenceDeployment", "Kustomization", "Component",
 )  # fmt: skip
 """Kinds that a check reads."""

@@ -5,7 +5,7 @@ beside an engine (routers, gateways, exporters) is none.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -62,10 +62,14 @@ _OF_MODELS = re.compile(
 """Servers of models of any kind: what they serve is known by more words only."""
 LLM_WORDS = re.compile(
     r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt-?llm|lmdeploy|\bllms?\b|llama|mistral|mixtral|qwen|deepseek"
-    r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama",
+    r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama|nemotron|starcoder|chatglm|internlm|baichuan|\bgranite|\bkimi",
     re.IGNORECASE,
 )
 """Words of names and labels that speak of a language model; they decide nothing but a note."""
+
+
+_ON_ANYTHING = re.compile(r"ollama|llama[._-]?cpp|llamacpp", re.IGNORECASE)
+"""Engines that run on CPUs as well: their name alone asks for no GPU."""
 
 
 class Serves(StrEnum):
@@ -115,6 +119,8 @@ def _without_gpu(engines: list[Object]) -> Serves:
     said = " ".join(word for one in engines for word in _words(one))
     runtimes = {started(one)[0].launch.runtime for one in engines}
     cpu = _CPU_WORDS.search(said) or any(CPU_IMAGE.search(str(one.get("image") or "")) for one in engines)
+    if runtimes == {"KServe"} and any(one.get("resources") for one in engines):
+        return Serves.ON_CPU  # its server runs on what it is given
     return Serves.MAYBE_GPU if runtimes & ON_GPUS and not cpu else Serves.ON_CPU
 
 
@@ -162,7 +168,11 @@ def beside(name: str) -> bool:
     return bool(_BESIDE.search(name))
 
 
-def speaks_of_one(*texts: object) -> bool:
-    """True where names or labels speak of a language model, and not of embeddings or what stands beside an engine."""
-    said = " ".join(str(text) for text in texts)
-    return bool(LLM_WORDS.search(said)) and not (_NO_KV_CACHE.search(said) or _BESIDE.search(said))
+def speaks_of_one(names: Iterable[object], labels: Iterable[object], series: Iterable[str]) -> bool:
+    """True where names, labels or series speak of a language model, on a GPU as far as names go, and no name does of
+    embeddings or of what stands beside an engine. A team in a label or a job in a query speaks against nothing."""
+    own = " ".join(str(name) for name in names)
+    said = " ".join((own, *(str(one) for one in labels)))
+    named = LLM_WORDS.search(said) and not _ON_ANYTHING.search(said)
+    speaks = named or any(LLM_WORDS.search(one) for one in series)
+    return bool(speaks) and not (_NO_KV_CACHE.search(own) or _BESIDE.search(own))

@@ -1,0 +1,23 @@
+"""How loud an autoscaler may be judged whose target is not among the manifests."""
+
+from scalewarden.model.autoscaler import Autoscaler, MetricSource
+from scalewarden.model.checked import Level
+from scalewarden.sources.manifests.parsing import Manifest
+from scalewarden.sources.manifests.serving import beside, speaks_of_one
+from scalewarden.sources.tree import child
+
+COMPONENTS = "DynamoGraphDeploymentScalingAdapter"
+"""Stands for one component of a Dynamo graph: a frontend, or workers that run an engine on GPUs."""
+OF_COMPONENT = "; what the component runs is not among the manifests, and its name is not that of a frontend"
+NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
+
+
+def without_target(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | None:
+    """The level and the doubt that goes with it: a note where names, labels or series speak of a language model. None
+    where nothing does."""
+    if one.target_kind == COMPONENTS:
+        return None if beside(one.target_name) else (Level.WARNING, OF_COMPONENT)
+    labels = child(manifest.value, "metadata", "labels")
+    series = [metric.query or metric.name for metric in one.metrics if metric.source is not MetricSource.RESOURCE]
+    said = speaks_of_one((one.target_name, manifest.name), labels.values(), series)
+    return (Level.NOTE, NO_TARGET) if said else None
