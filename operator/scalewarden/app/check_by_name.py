@@ -9,7 +9,7 @@ from scalewarden.sources.tree import child
 COMPONENTS = "DynamoGraphDeploymentScalingAdapter"
 """Stands for one component of a Dynamo graph: a frontend, or workers that run an engine on GPUs."""
 OF_COMPONENT = "; what the component runs is not among the manifests, and its name is not that of a frontend"
-NO_TARGET = "; its target is not among the manifests, so this goes by names alone"
+NO_TARGET = "; its target is not among the manifests that are read, so this goes by names alone"
 
 
 def without_target(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | None:

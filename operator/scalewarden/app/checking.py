@@ -15,7 +15,7 @@ from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.snapshot import Snapshot
 from scalewarden.rules.gpu_metrics import follows_load
 from scalewarden.sources.assemble import Facts, assemble
-from scalewarden.sources.manifests import aibrix, kserve, nearest, nim
+from scalewarden.sources.manifests import aibrix, kserve, nearest, nested, nim
 from scalewarden.sources.manifests.files import Found
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.manifests.serving import Serves, serves
@@ -26,9 +26,11 @@ TEMPLATES = {
     "InferenceService": kserve.template_of,
     "LLMInferenceService": kserve.template_of,
     nim.KIND: nim.template_of,
+    **dict.fromkeys(nested.KINDS, nested.template_of),
 }
 """Kinds of which somebody else makes the pods."""
-WORKLOADS = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", *TEMPLATES})
+PODS = ("Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Rollout", "DeploymentConfig")
+WORKLOADS = frozenset({*PODS, *TEMPLATES})
 _ANY = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "any"}
 """Stands for a target whose name may be anything a template left behind."""
 NO_GPU = "; the manifest asks for no GPU, which such an engine runs on unless told otherwise"
@@ -135,7 +137,7 @@ class Checking:
         what = Serves.LLM if declared else self._serving(target)
         fair = {
             Serves.LLM: (Level.ERROR, ""), Serves.MAYBE_GPU: (Level.WARNING, NO_GPU), Serves.ON_CPU: (Level.NOTE, ""),
-            Serves.UNKNOWN: (Level.WARNING, NO_ENGINE),
+            Serves.UNKNOWN: (Level.NOTE, NO_ENGINE),
         }  # fmt: skip
         return fair.get(what)
 
@@ -160,7 +162,8 @@ class Checking:
         facts = Facts(target=described, replicas=(), scrapes={}, autoscalers=(one,))
         target_as_named = target_of({"kind": one.target_kind, "name": one.target_name})
         snapshot = replace(assemble(service, facts, at=0.0), target=target_as_named)
-        if doubt or snapshot.workload.resource_claims:  # it runs on a GPU that this manifest does not show
+        on_gpu = declared is None and target is not None and self._serving(target) is Serves.LLM
+        if doubt or on_gpu or snapshot.workload.resource_claims:  # on a GPU that no count of this manifest shows
             snapshot = replace(snapshot, workload=replace(snapshot.workload, gpu_resource="gpu"))
         return snapshot
 

@@ -14,6 +14,9 @@ _BRAKE = f"""behavior:
     policies:
       - {{type: Pods, value: 1, periodSeconds: {PERIOD.default:g}}}
 """
+_ELSEWHERE = frozenset({Engine.TRITON, Engine.DYNAMO})
+"""Of which a pod's own series of waiting requests is not known: Triton's hangs on its backend, Dynamo's is the
+frontend's."""
 _LOAD_RULES = frozenset({"ASC601", "ASC602", "ASC603", "ASC606", "ASC610"})
 
 
@@ -55,7 +58,7 @@ def engine_patch(why: str) -> str:
 
 def _waiting(engine: Engine) -> str:
     """The series of an engine that counts waiting requests; empty where the engine is not known, or has none."""
-    row = TABLES[engine].row(SignalName.WAITING) if engine in TABLES else None
+    row = TABLES[engine].row(SignalName.WAITING) if engine in TABLES and engine not in _ELSEWHERE else None
     return row.spellings[0].name if row else ""
 
 

@@ -88,6 +88,27 @@ spec:
         - type: Resource
           resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}
 """
+RAY = """\
+apiVersion: ray.io/v1
+kind: RayService
+metadata: {name: llama, namespace: serving}
+spec:
+  serveConfigV2: |
+    applications: [{name: llm, runtime_env: {pip: ["vllm==0.5.4"]}}]
+  rayClusterConfig:
+    workerGroupSpecs:
+      - template: {spec: {containers: [{name: w, image: "rayproject/ray-ml:2.33", resources: {limits: {nvidia.com/gpu: 2}}}]}}
+"""
+DISAGGREGATED = """\
+apiVersion: disaggregatedset.x-k8s.io/v1
+kind: DisaggregatedSet
+metadata: {name: llama, namespace: serving}
+spec:
+  roles:
+    - name: decode
+      spec: {leaderWorkerTemplate: {workerTemplate: {spec: {containers: [
+        {name: v, image: vllm/vllm-openai, resources: {limits: {nvidia.com/gpu: 1}}}]}}}}
+"""
 AIBRIX = """\
 apiVersion: autoscaling.aibrix.ai/v1alpha1
 kind: PodAutoscaler
@@ -174,6 +195,19 @@ MISTAKES = [
     ("KServe", [KSERVE], {"ASC601": "error", "ASC604": "warning"}),
     ("KServe through Knative", [KSERVE.replace("RawDeployment", "Serverless")], {"ASC601": "error", "ASC604": "warning"}),
     ("KServe by Knative's annotation", [KNATIVE], {"ASC601": "error", "ASC604": "warning"}),
+    ("a wrapper's variable before it", [deployment(args=["env", "https_proxy=http://proxy:1", "vllm", "serve", "m"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a model called after routers", [deployment(args=["vllm", "serve", "katanemo/Arch-Router-1.5B"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a script that fetches embeddings too", [deployment("python:3.12", args=["sh", "-c", "huggingface-cli download BAAI/bge-m3 && exec vllm serve Qwen/Qwen3-8B"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a folder of notebooks", [deployment(args=["--model", "/mnt/notebooks-shared/llama-3-8b"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a variable for another model", [deployment(args=["--model", "m"], more="env: [{name: EMBEDDING_MODEL, value: BAAI/bge-m3}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("beside an engine for embeddings", [deployment(more="- {name: e, image: vllm/vllm-openai, args: [--task, embed]}").replace("  - {name: e", "- {name: e"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("Triton with TensorRT-LLM", [deployment("nvcr.io/nvidia/tritonserver:24.07-trtllm-python-py3", args=["tritonserver", "--model-repository=/m"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("another maker's accelerator", [deployment(gpu=False).replace("cpu: 4", "huawei.com/Ascend910: 4"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a part of a GPU", [deployment(gpu=False).replace("cpu: 4", "aliyun.com/gpu-mem: 40"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a node with GPUs", [deployment(gpu=False).replace("      containers:", "      nodeSelector: {cloud.google.com/gke-accelerator: nvidia-l4}\n      containers:"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
+    ("a DeploymentConfig", [deployment(kind="DeploymentConfig").replace("apps/v1", "apps.openshift.io/v1"), hpa(CPU, BRAKE, target="DeploymentConfig")], {"ASC601": "error"}),
+    ("a RayService", [RAY, hpa(CPU, BRAKE, target="RayService")], {"ASC601": "error"}),
+    ("a role of several", [DISAGGREGATED, hpa(CPU, BRAKE, name="llama-decode", target="DisaggregatedSetRoleScaler")], {"ASC601": "error"}),
     ("a NIM", [NIM], {"ASC601": "error", "ASC604": "warning"}),
     ("a NIM from a registry of one's own", [NIM.replace("nvcr.io/nim/meta", "registry.corp/mirror")], {"ASC601": "error", "ASC604": "warning"}),
     ("a NIM whose GPUs its operator adds", [NIM.replace("  resources: {limits: {nvidia.com/gpu: 1}}\n", "")], {"ASC601": "warning", "ASC604": "warning"}),
@@ -195,7 +229,7 @@ MISTAKES = [
     ("a LeaderWorkerSet", [LWS, hpa(CPU, BRAKE, target="LeaderWorkerSet")], {"ASC601": "error"}),
     ("a ScaledJob's unit", [SCALEDJOB], {"ASC607": "warning"}),
     ("an engine that asks for no GPU here", [deployment(gpu=False), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
-    ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
+    ("an image of one's own on a GPU that serves", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]"), hpa(CPU, BRAKE)], {"ASC601": "note"}),
     ("an image of one's own that says what it runs", [deployment("registry.corp/models/server:1", more="ports: [{containerPort: 8000}]\nenv: [{name: CHECKPOINT, value: /models/llama-3}]"), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("an adapter called after embeddings", [deployment(args=["--model=m", "--lora-modules", "embed-intents=/a/intents", "whisper=/a/w"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("a cache called after a notebook", [deployment(args=["serve", "m", "--download-dir", "/mnt/notebook-cache"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
@@ -220,7 +254,7 @@ MISTAKES = [
     ("LoRAX", [deployment("ghcr.io/predibase/lorax:main", args=["--model-id", "corp/x"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("MLC by its program", [deployment("registry.corp/mlc:1", args=["mlc_llm", "serve", "HF://x"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
     ("a worker of FastChat", [deployment("registry.corp/fs:1", args=["python3", "-m", "fastchat.serve.vllm_worker"]), hpa(CPU, BRAKE)], {"ASC601": "error"}),
-    ("a server of models of any kind", [deployment("xprobe/xinference:v1.9", args=["xinference-local", "-H", "0.0.0.0"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
+    ("a server of models of any kind", [deployment("xprobe/xinference:v1.9", args=["xinference-local", "-H", "0.0.0.0"]), hpa(CPU, BRAKE)], {"ASC601": "note"}),
     ("two GPUs by flag", [deployment(gpu=False, args=["--tensor-parallel-size", "2"]), hpa(CPU, BRAKE)], {"ASC601": "warning"}),
 ]  # fmt: skip
 
@@ -266,6 +300,13 @@ SILENT = [
     ("a vector database on a GPU", [deployment("milvusdb/milvus:v2.5-gpu", more="ports: [{containerPort: 19530}]"), hpa(CPU)]),
     ("a cache server of an engine's image", [deployment("lmcache/vllm-openai", gpu=False, args=["lmcache_server", "0.0.0.0", "65432"]), hpa(CPU)]),
     ("Dynamo's planner", [deployment("nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.7.0", gpu=False, args=["python3", "-m", "dynamo.planner"]), hpa(CPU)]),
+    ("Triton for whatever is in a folder", [deployment("nvcr.io/nvidia/tritonserver:23.07-py3", args=["tritonserver", "--model-repository=/models"]), hpa(CPU)]),
+    ("a NIM for pages", [deployment("nvcr.io/nim/nvidia/nemoretriever-page-elements-v2:1.2"), hpa(CPU)]),
+    ("a NIM of another science", [deployment("nvcr.io/nim/arc/evo2-40b:1"), hpa(CPU)]),
+    ("Ray without a language model", [deployment("rayproject/ray:2.40-gpu", args=["ray", "start", "--address=h:6379"]), hpa(CPU)]),
+    ("a page for chats on a GPU", [deployment("ghcr.io/open-webui/open-webui:cuda", more="ports: [{containerPort: 8080}]\nenv: [{name: OLLAMA_BASE_URL, value: 'http://ollama:11434'}]"), hpa(CPU)]),
+    ("classes of texts by KServe", [KSERVE.replace("meta-llama/Llama-3.1-8B", "distilbert/distilbert-base-uncased-finetuned-sst-2-english")]),
+    ("a router in a project's folder", [deployment("ghcr.io/vllm-project/semantic-router/extproc:v1", gpu=False), hpa(CPU)]),
     ("Ollama elsewhere", [hpa(CPU, name="ollama-gemma")]),
     ("AIBrix in its unit", [deployment(), AIBRIX.replace('"50"', '"0.5"')]),
     ("a NIM without a scaler", [NIM.replace("enabled: true", "enabled: false")]),

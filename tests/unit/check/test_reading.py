@@ -99,6 +99,29 @@ def test_objects_are_counted_and_their_references_are_not(text: str, objects: in
     assert count(text) == objects
 
 
+@pytest.mark.parametrize(
+    "several",
+    [
+        "{}\n{}", "{} {}", "[{}, {}]", "---\n{}\n---\n{}\n", "{}\n...\n{}\n...\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+def test_objects_that_follow_each_other_in_json_are_all_read(several: str, indent: int | str | None) -> None:
+    text = several.format(*(json.dumps(_hpa(name), indent=indent) for name in "ab"))
+    found = read(text)
+    assert ([one.name for one in found.manifests], found.errors, found.documents) == (["a", "b"], [], 2)
+    for one in found.manifests:
+        place = one.place("metadata.name")
+        assert text.splitlines()[place.line - 1][place.column - 1 :].startswith('"name"')
+
+
+def test_what_is_no_text_is_an_error_only_where_it_may_be_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes("title: é\n".encode("latin-1"))
+    assert collect([str(tmp_path)]).errors == []
+    (tmp_path / "b.yaml").write_bytes("apiVersion: v1\ntitle: é\n".encode("latin-1"))
+    assert [one.text for one in collect([str(tmp_path)]).errors] == ["cannot be read: it is no UTF-8"]
+
+
 def _hpa(name: str) -> dict[str, object]:
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name}}
 

@@ -15,6 +15,8 @@ from scalewarden.sources.manifests.parsing import Manifest, NotYaml, count, pars
 STDIN = "-"
 ENDINGS = (".yaml", ".yml", ".json")
 _LOOKS_LIKE_ONE = re.compile(r"""^[ \t]*["']?apiVersion["']?[ \t]*:""", re.MULTILINE)
+_A_MANIFEST = re.compile(rb"a\0?p\0?i\0?V\0?e\0?r\0?s\0?i\0?o\0?n")
+"""In bytes that are no text, perhaps of two for each letter."""
 _SKIPPED_FOLDERS = frozenset({".git", ".venv", "node_modules", "__pycache__", ".tox", "vendor"})
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is read; rendered output of a whole platform has a few."""
@@ -94,7 +96,10 @@ def _read(file: str, found: Found) -> None:
         if file == STDIN and not text.strip():
             raise ValueError("it is empty: did the command before it fail?")
         objects(name, _decoded(text), found)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        if _A_MANIFEST.search(error.object):
+            found.errors.append(Remark(Place(name, 1), f"cannot be read: {_reason(error)}"))
+    except (OSError, ValueError) as error:
         found.errors.append(Remark(Place(name, 1), f"cannot be read: {_reason(error)}"))
 
 
@@ -114,7 +119,7 @@ def objects(name: str, text: str, found: Found) -> None:
     """Add the objects of one text, or what is wrong with it; what looks like no manifest is passed over."""
     if not _LOOKS_LIKE_ONE.search(text) and '"apiVersion"' not in text:
         return
-    found.documents += count(text)
+    before = len(found.manifests)
     try:
         for one in parse(name, text):
             (found.remarks if isinstance(one, Remark) else found.manifests).append(one)  # type: ignore[arg-type]
@@ -124,6 +129,7 @@ def objects(name: str, text: str, found: Found) -> None:
             found.remarks.append(Remark(place, "a template that is not rendered: skipped, check what it renders to"))
         else:
             found.errors.append(Remark(place, f"not YAML: {error.problem}"))
+    found.documents += max(count(text), len(found.manifests) - before)
 
 
 def _line(text: str, line: int) -> str:

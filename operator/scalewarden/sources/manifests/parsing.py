@@ -8,22 +8,25 @@ import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from json import JSONDecoder
 from typing import Any
 
 import yaml
 
 from scalewarden.model.checked import Place, Remark
+from scalewarden.sources.manifests import nested
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 KINDS = (
     "HorizontalPodAutoscaler", "ScaledObject", "ScaledJob", "Deployment", "StatefulSet", "ReplicaSet",
     "LeaderWorkerSet", "Rollout", "InferenceService", "LLMInferenceService", "NIMService", "PodAutoscaler",
+    *nested.KINDS, "DeploymentConfig",
     "InferenceDeployment", "Kustomization", "Component",
 )  # fmt: skip
 """Kinds that a check reads."""
 _READ = re.compile(rf"""["']?\bkind["']?\s*:\s*["']?(?:{"|".join(KINDS)}|\w*List)\b""")
-_MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_MARKER = re.compile(r"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
 _OBJECT = re.compile(r"""^([ \t]*(?:- )?)(?:[\[{]\s*)*["']?apiVersion["']?\s*:""", re.MULTILINE)
 _LIST = re.compile(r"""\bkind["']?\s*:\s*["']?\w*List\b""")
 _STEP = re.compile(r"""\["([^"]+)"\]|([^.\[\]]+)|\[(\d+)\]""")
@@ -32,6 +35,7 @@ _DEEPEST = 100
 """Levels of nesting that are read; no manifest has as many."""
 
 
+_JSON = JSONDecoder()
 _SHORT = 64
 """Characters of a scalar whose tag is remembered: keys and plain values, of which manifests repeat the same few."""
 
@@ -188,9 +192,10 @@ def parse(file: str, text: str) -> Iterator[Manifest | Remark]:
         whole = Text(file, lines, first)
         try:
             node = _node(part)
-            if isinstance(node, yaml.MappingNode) and _names(node) >= {"apiVersion", "kind"}:
-                yield from _twice(node, whole)  # before merge keys are put in
-                yield from _objects(node, whole, _value(node))
+            for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+                if isinstance(one, yaml.MappingNode) and _names(one) >= {"apiVersion", "kind"}:
+                    yield from _twice(one, whole)  # before merge keys are put in
+                    yield from _objects(one, whole, _value(one))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise NotYaml(str(error.problem or error.context), first + (mark.line if mark else 0) + 1) from None
@@ -200,16 +205,31 @@ def parse(file: str, text: str) -> Iterator[Manifest | Remark]:
 
 def _documents(text: str) -> Iterator[tuple[int, str]]:
     """(lines before it, text) of each document that may hold a kind which is read: the others cost nothing."""
-    if text.lstrip()[:1] in ("{", "["):
-        yield 0, text.replace("\t", " ")  # JSON may be indented by tabs, YAML may not
-        return
     start, line = 0, 0
     for mark in (*_MARKER.finditer(text), None):
-        part = text[start : mark.start() if mark else len(text)]
+        part = text[start : mark.start() if mark else len(text)].removeprefix("...")
         if _READ.search(part):
-            yield line, part
+            json = part.removeprefix("---").lstrip()[:1] in ("{", "[")
+            yield from ((line + before, one) for before, one in (_of_json(part) if json else [(0, part)]))
         line += part.count("\n")
         start = mark.start() if mark else len(text)
+
+
+def _of_json(text: str) -> Iterator[tuple[int, str]]:
+    """(lines before it, text) of JSON values that follow each other; JSON may be indented by tabs, YAML may not."""
+    text = re.sub(r"\A---", "   ", text).replace("\t", " ")
+    end = 0
+    while text[end:].strip():
+        start = end + len(text[end:]) - len(text[end:].lstrip())
+        try:
+            _, end = _JSON.raw_decode(text, start)
+        except ValueError:  # flow YAML, or what the reader of YAML will say is wrong
+            end = len(text)
+        yield text.count("\n", 0, start), " " * _column(text, start) + text[start:end]
+
+
+def _column(text: str, at: int) -> int:
+    return at - text.rfind("\n", 0, at) - 1
 
 
 def count(text: str) -> int:

@@ -4,7 +4,6 @@ A name or a comment alone never decides. What has no KV cache (embeddings, reran
 beside an engine (routers, gateways, exporters) is none.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -12,64 +11,16 @@ from typing import Any
 from scalewarden.rules.gpu_use import CPU_IMAGE
 from scalewarden.sources.container import command_line
 from scalewarden.sources.launch import started
+from scalewarden.sources.manifests import serving_words as words
 from scalewarden.sources.requests import gpu_requests
 from scalewarden.sources.tree import child, children
 
 Object = Mapping[str, Any]
 
-ON_GPUS = frozenset({"vLLM", "SGLang", "TGI", "TensorRTLLM", "LMDeploy", "NIM", "Dynamo", "KServe"})
-"""Runtimes that are built for GPUs unless something says CPU. llama.cpp and Ollama run on what is there."""
-_NO_KV_CACHE = re.compile(
-    r"text-embeddings-inference|michaelf34/infinity|embed|rerank|colbert|minilm|whisper|stable-diffusion|comfyui"
-    r"|diffusers|jupyter|notebook|\bbge-|/bge|/gte-|/e5-|jina-clip|(?<![a-z])(tts|asr)(?![a-z])|openedai-speech|kokoro"
-    r"|resnet|yolo|efficientnet|mobilenet|detectron|segment-anything|tensorflow/serving|tf-serving|deepstream"
-    r"|jellyfin|plexinc|frigate|immich|milvus|alphafold|esmfold|rfdiffusion|diffdock|molmim|/nim/deepmind|/nim/ipd"
-    r"|/nim/mit|black-forest-labs|(?<![a-z])flux(?![a-z])|sdxl|audio2face|maxine|parakeet|/riva|studiovoice|trellis"
-    r"|invokeai|xtts|coqui|rapidsai|blender|handbrake|ffmpeg|transcod",
-    re.IGNORECASE,
-)
-"""Models and servers of embeddings, speech, pictures and video, by the names that images and arguments give them."""
-_MODEL = r"--?(?:served[-_])?model(?:[-_](?:path|id|name|repository|store|dir))?"
-_MODEL_FLAG = re.compile(f"{_MODEL}=(?P<model>.+)")
-_NAMES_NEXT = re.compile(rf"{_MODEL}|-m|-c|--?hf[-_]repo|-hf")
-"""Flags before a model's name, or before the program that is started."""
-_POOLING = re.compile(
-    r"--(task|runner|convert)[= ](\w*embed\w*|classify|\w+_classification|fill_mask|score|reward|pooling)"
-    r"|--is-embedding|--embeddings?\b|--rerank",
-    re.IGNORECASE,
-)
-_BESIDE = re.compile(
-    r"router|gateway|proxy|\bepp\b|webui|dashboard|exporter|operator|controller|bench|loadgen|locust|client|adapter"
-    r"|scheduler|planner|frontend|playground|sidecar|litellm|envoy|nginx|lmcache_server",
-    re.IGNORECASE,
-)
 _PROGRAM = 3
 """Words of a command line that name what it starts: `python3 -m sglang_router.launch_router`, `vllm bench`."""
-_CPU_WORDS = re.compile(
-    r"inference-sim|--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b"
-)
-_OF_LANGUAGE = re.compile(
-    r"aphrodite|mlc[_-]llm|lorax|tabbyml/tabby|tabbyapi|exllama|koboldcpp|\bmii\.entrypoints|deepspeed-mii"
-    r"|fastchat\.serve\.\w*worker|lightllm|rtp[_-]llm|openllm|scalellm|ktransformers|mistral\.?rs|llamafile"
-    r"|friendliai/|modular/max-|jetstream|maxengine|djl-(?:serving|inference):\S*lmi",
-    re.IGNORECASE,
-)
-"""Servers of language models whose own metrics no table here knows, by image or program."""
-_OF_MODELS = re.compile(
-    r"xinference|localai/localai|\blocal-ai\b|djl-(?:serving|inference)|gpustack|\b(?:transformers|litgpt) serve\b",
-    re.IGNORECASE,
-)
-"""Servers of models of any kind: what they serve is known by more words only."""
-LLM_WORDS = re.compile(
-    r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt-?llm|lmdeploy|\bllms?\b|llama|mistral|mixtral|qwen|deepseek"
-    r"|gemma|\bphi-?\d|gpt-|falcon|\bnim\b|ollama|nemotron|starcoder|chatglm|internlm|baichuan|\bgranite|\bkimi",
-    re.IGNORECASE,
-)
-"""Words of names and labels that speak of a language model; they decide nothing but a note."""
-
-
-_ON_ANYTHING = re.compile(r"ollama|llama[._-]?cpp|llamacpp", re.IGNORECASE)
-"""Engines that run on CPUs as well: their name alone asks for no GPU."""
+_STARTS = ("-m", "-c")
+"""Flags that may stand among them."""
 
 
 class Serves(StrEnum):
@@ -87,73 +38,125 @@ class Serves(StrEnum):
 def serves(template: Object) -> Serves:
     """What a pod template serves."""
     spec = child(template, "spec")
-    containers = children(spec, "containers")
-    gpus = gpu_requests(spec)
-    on_gpu = bool(gpus.count or gpus.resource or gpus.claims)
-    engines = [one for one in containers if started(one) and not _beside(one)]
-    if any(_silent(one) for one in engines or containers):
-        return Serves.OTHER
+    here = [one for one in children(spec, "containers") if not _beside(one)]
+    on_gpu = _on_gpu(template)
+    engines = [one for one in here if started(one)]
     if engines:
-        return Serves.LLM if on_gpu else _without_gpu(engines)
-    if not on_gpu:
+        loud = [one for one in engines if not _silent(one)]
+        return _by_engine(loud, on_gpu=on_gpu) if loud else Serves.OTHER
+    if not on_gpu or any(_silent(one) for one in here):
         return Serves.OTHER
-    start = " ".join(_start(one) for one in containers if not _beside(one))
-    if _OF_LANGUAGE.search(start):
+    start = " ".join(f"{one.get('image') or ''} {_program(one)}" for one in here)
+    if words.OF_LANGUAGE.search(start):
         return Serves.LLM
-    if not _OF_MODELS.search(start) and not any(_answers(one) for one in containers):
+    if not words.OF_MODELS.search(start) and not any(_answers(one) for one in here):
         return Serves.OTHER
-    said = " ".join(word for one in containers for word in _words(one))
-    return Serves.LLM if LLM_WORDS.search(said) else Serves.UNKNOWN
+    return Serves.LLM if words.LLM_WORDS.search(_said(here)) else Serves.UNKNOWN
 
 
-def _start(container: Object) -> str:
-    """The image and what the command line begins with."""
-    return f"{container.get('image') or ''} {_program(container)}"
+def _by_engine(engines: Sequence[Object], *, on_gpu: bool) -> Serves:
+    runtimes = {started(one)[0].launch.runtime for one in engines}
+    said = _said(engines)
+    if runtimes <= words.OF_ANY_MODEL and not words.OF_GENERATION.search(said):
+        return Serves.OTHER
+    if on_gpu:
+        return Serves.LLM
+    cpu = words.CPU_WORDS.search(said) or any(CPU_IMAGE.search(str(one.get("image") or "")) for one in engines)
+    if runtimes == {"KServe"} and any(one.get("resources") for one in engines):
+        return Serves.ON_CPU  # its server runs on what it is given
+    return Serves.MAYBE_GPU if runtimes & words.ON_GPUS and not cpu else Serves.ON_CPU
+
+
+def _on_gpu(template: Object) -> bool:
+    """It asks for a GPU or another accelerator, whole or in part, or for a node that has some."""
+    spec = child(template, "spec")
+    gpus = gpu_requests(spec)
+    if gpus.count or gpus.resource or gpus.claims or "nvidia" in str(spec.get("runtimeClassName")):
+        return True
+    asked = [child(one, "resources", kind) for one in children(spec, "containers") for kind in ("limits", "requests")]
+    if any(
+        words.ACCELERATOR.search(str(name)) and amount not in (0, "0") for one in asked for name, amount in one.items()
+    ):
+        return True
+    notes = (*child(template, "metadata", "annotations"), *child(template, "metadata", "labels"))
+    return any(words.GPU_NODE.search(str(key)) for key in child(spec, "nodeSelector")) or any(
+        words.GPU_NOTE.search(str(key)) for key in notes
+    )
 
 
 def _program(container: Object) -> str:
-    return " ".join(command_line(container)[:_PROGRAM])
-
-
-def _without_gpu(engines: list[Object]) -> Serves:
-    said = " ".join(word for one in engines for word in _words(one))
-    runtimes = {started(one)[0].launch.runtime for one in engines}
-    cpu = _CPU_WORDS.search(said) or any(CPU_IMAGE.search(str(one.get("image") or "")) for one in engines)
-    if runtimes == {"KServe"} and any(one.get("resources") for one in engines):
-        return Serves.ON_CPU  # its server runs on what it is given
-    return Serves.MAYBE_GPU if runtimes & ON_GPUS and not cpu else Serves.ON_CPU
+    """What is started, without folders: the engine's program, else the first words of the container's command line."""
+    line = command_line(container)
+    if engines := started(container):
+        words_before = engines[0].words[: len(engines[0].words) - len(engines[0].args)]
+        line = words_before[-_PROGRAM:] or engines[0].words
+    named: list[str] = []
+    for word in line[:_PROGRAM]:
+        if word.startswith("-") and word not in _STARTS:
+            break
+        if "=" not in word:  # a variable before the program
+            named.append(word.rsplit("/", 1)[-1])
+    return " ".join(named)
 
 
 def _beside(container: Object) -> bool:
     """A router's image may have an engine's name in its path."""
-    image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
-    return bool(_BESIDE.search(image) or _BESIDE.search(_program(container)))
+    image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2].partition(":")[0]
+    return bool(words.BESIDE.search(image) or words.BESIDE.search(_program(container)))
 
 
 def _silent(container: Object) -> bool:
-    models = _named(command_line(container))
-    variables = [str(one.get("value")) for one in children(container, "env") if "MODEL" in str(one.get("name"))]
-    named = " ".join((str(container.get("image") or ""), *models, *variables))
-    return bool(_NO_KV_CACHE.search(named) or _POOLING.search(" ".join(_words(container))))
+    """It generates no text: by its image or program, by the model that it is told, or by how it is told to use it."""
+    engines = started(container)
+    line = list(engines[0].words if engines else command_line(container))
+    image, program = str(container.get("image") or ""), _program(container) if not engines else ""
+    of_image = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS)
+    if any(kind.search(image) for kind in of_image) or words.OTHER_SERVERS.search(program):
+        return True
+    return bool(words.POOLING.search(" ".join(line))) or any(map(_no_generation, _models(container, line)))
 
 
-def _named(words: Sequence[str]) -> Iterator[str]:
+def _models(container: Object, line: Sequence[str]) -> list[str]:
+    """The models that a command line names; else those in variables."""
+    named = list(_named(line))
+    if any(words.MODEL_FLAG.fullmatch(word) or word.startswith(("--model", "-m")) for word in line):
+        return named
+    variables = children(container, "env")
+    return named + [str(one.get("value")) for one in variables if words.MODEL_VARIABLE.search(str(one.get("name")))]
+
+
+def _no_generation(model: str) -> bool:
+    """By the last two parts of its path: folders may be called anything."""
+    name = "/".join(model.split("/")[-2:])
+    other = words.OTHER_MODELS.search(name) and not words.OF_GENERATION.search(name)
+    return bool(words.NO_GENERATION.search(name) or other)
+
+
+def _named(line: Sequence[str]) -> Iterator[str]:
     """What a command line calls a program or a model: the words before its first flag, and the values of flags that
     name one. A chat template, an adapter or a cache may be called anything."""
     before, flags = "", False
-    for word in words:
-        flag = _MODEL_FLAG.fullmatch(word)
-        names = _NAMES_NEXT.fullmatch(before) is not None
+    for word in line:
+        flag = words.MODEL_FLAG.fullmatch(word)
+        names = words.NAMES_NEXT.fullmatch(before) is not None
         if flag or names or not (flags or word.startswith("-")):
             yield flag["model"] if flag else word
-        flags |= word.startswith("-") and _NAMES_NEXT.fullmatch(word) is None
+        flags |= word.startswith("-") and words.NAMES_NEXT.fullmatch(word) is None
         before = word
+
+
+def _said(containers: Iterable[Object]) -> str:
+    """Images, command lines and variables, but those that tell whom to ask."""
+    return " ".join(word for one in containers for word in _words(one))
 
 
 def _words(container: Object) -> Iterator[str]:
     yield str(container.get("image") or "")
     yield from command_line(container)
-    yield from (f"{one.get('name')}={one.get('value')}" for one in children(container, "env"))
+    for one in children(container, "env"):
+        name, value = str(one.get("name")), str(one.get("value"))
+        if not words.OF_A_CLIENT.search(name) and "://" not in value:
+            yield f"{name}={value}"
 
 
 def _answers(container: Object) -> bool:
@@ -165,7 +168,7 @@ def _answers(container: Object) -> bool:
 
 def beside(name: str) -> bool:
     """True for a name of what stands beside an engine: a router, a frontend."""
-    return bool(_BESIDE.search(name))
+    return bool(words.BESIDE.search(name))
 
 
 def speaks_of_one(names: Iterable[object], labels: Iterable[object], series: Iterable[str]) -> bool:
@@ -173,6 +176,7 @@ def speaks_of_one(names: Iterable[object], labels: Iterable[object], series: Ite
     embeddings or of what stands beside an engine. A team in a label or a job in a query speaks against nothing."""
     own = " ".join(str(name) for name in names)
     said = " ".join((own, *(str(one) for one in labels)))
-    named = LLM_WORDS.search(said) and not _ON_ANYTHING.search(said)
-    speaks = named or any(LLM_WORDS.search(one) for one in series)
-    return bool(speaks) and not (_NO_KV_CACHE.search(own) or _BESIDE.search(own))
+    named = words.LLM_WORDS.search(said) and not words.ON_ANYTHING.search(said)
+    speaks = named or any(words.LLM_WORDS.search(one) for one in series)
+    other = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS, words.BESIDE)
+    return bool(speaks) and not any(kind.search(own) for kind in other)
