@@ -2,6 +2,7 @@
 
 from scalewarden.model.autoscaler import Autoscaler, MetricSource
 from scalewarden.model.checked import Level
+from scalewarden.rules.gpu_metrics import busy_time, framebuffer
 from scalewarden.sources.manifests.parsing import Manifest
 from scalewarden.sources.manifests.serving import beside, speaks_of_one
 from scalewarden.sources.tree import child
@@ -19,5 +20,6 @@ def without_target(manifest: Manifest, one: Autoscaler) -> tuple[Level, str] | N
         return None if beside(one.target_name) else (Level.WARNING, OF_COMPONENT)
     labels = child(manifest.value, "metadata", "labels")
     series = [metric.query or metric.name for metric in one.metrics if metric.source is not MetricSource.RESOURCE]
-    said = speaks_of_one((one.target_name, manifest.name), labels.values(), series)
+    on_gpu = any(busy_time(metric) or framebuffer(metric) for metric in one.metrics)
+    said = speaks_of_one((one.target_name, manifest.name), labels.values(), series, on_gpu=on_gpu)
     return (Level.NOTE, NO_TARGET) if said else None

@@ -221,6 +221,7 @@ MISTAKES = [
     ("a GPU as a resource", [deployment(), hpa(CPU.replace("cpu", "nvidia.com/gpu"), BRAKE)], {"ASC602": "warning", "ASC613": "warning"}),
     ("a GPU's memory as a resource", [deployment(), hpa(CPU.replace("cpu", "nvidia.com/gpu-memory-utilization"), BRAKE)], {"ASC603": "warning", "ASC613": "warning"}),
     ("an external scaler that says it", [deployment(), scaled("{type: external, metadata: {scalerAddress: x, metricType: gpu_utilization, targetValue: '80'}}")], {"ASC602": "warning"}),
+    ("Ollama elsewhere on a GPU", [hpa(CPU.replace("]", ", ") + QUEUE.replace("vllm:num_requests_waiting", "gpu_utilization")[10:], BRAKE, name="ollama")], {"ASC601": "note", "ASC602": "note"}),
     ("two scalers of a target elsewhere", [hpa(QUEUE, BRAKE, name="vllm-chat"), scaled(WAITING).replace("name: llama", "name: vllm-chat")], {"ASC609": "note"}),
     ("a group that is none", [deployment(), hpa(CPU, BRAKE).replace("autoscaling/v2", "autoscaling.k8s.io/v2")], {"ASC601": "error"}),
     ("a target without its kind", [deployment(), hpa(CPU, BRAKE).replace("kind: Deployment, name", "name")], {"ASC601": "error"}),

@@ -171,12 +171,16 @@ def beside(name: str) -> bool:
     return bool(words.BESIDE.search(name))
 
 
-def speaks_of_one(names: Iterable[object], labels: Iterable[object], series: Iterable[str]) -> bool:
+def speaks_of_one(
+    names: Iterable[object], labels: Iterable[object], series: Iterable[str], *, on_gpu: bool = False
+) -> bool:
     """True where names, labels or series speak of a language model, on a GPU as far as names go, and no name does of
-    embeddings or of what stands beside an engine. A team in a label or a job in a query speaks against nothing."""
+    embeddings or of what stands beside an engine. A team in a label or a job in a query speaks against nothing.
+
+    on_gpu: known otherwise, so that an engine that runs on anything may be meant."""
     own = " ".join(str(name) for name in names)
     said = " ".join((own, *(str(one) for one in labels)))
-    named = words.LLM_WORDS.search(said) and not words.ON_ANYTHING.search(said)
+    named = words.LLM_WORDS.search(said) and (on_gpu or not words.ON_ANYTHING.search(said))
     speaks = named or any(words.LLM_WORDS.search(one) for one in series)
     other = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS, words.BESIDE)
     return bool(speaks) and not any(kind.search(own) for kind in other)
