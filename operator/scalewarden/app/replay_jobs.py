@@ -79,9 +79,10 @@ def _replayed(subject: Subject, reader: PastReader, span: Span, told: Told) -> F
 def _side_by_side(
     options: PrometheusOptions, subjects: Sequence[Subject], span: Span, told: Told, jobs: int
 ) -> list[Found]:
-    """Whatever ends it early, the processes are told to stop before they are waited for."""
+    """Whatever ends it early, the processes are told to stop before they are waited for; without a lock, since one that
+    is killed would keep it."""
     context = get_context("spawn")
-    stop, behind = context.Event(), context.Array("d", len(subjects), lock=False)
+    stop, behind = context.Value("b", lock=False), context.Array("d", len(subjects), lock=False)
     found: dict[int, Found] = {}
     with ProcessPoolExecutor(min(jobs, len(subjects)), context, _begin, (stop, behind)) as pool:
         try:
@@ -89,7 +90,7 @@ def _side_by_side(
                 going = {pool.submit(_work, place, options, one, span): place for place, one in enumerate(subjects)}
             _until_done(going, found, lambda place: told(subjects[place].declared.key, behind[place]), stop)
         finally:
-            stop.set()
+            stop.value = True
             pool.shutdown(wait=False, cancel_futures=True)
     return [found[place] for place in sorted(found)]
 
@@ -102,7 +103,7 @@ def _until_done(
     try:
         _wait(going, found, shown)
     except KeyboardInterrupt:
-        stop.set()
+        stop.value = True
         for one in going:
             one.cancel()
         _wait(going, found, shown)
@@ -151,7 +152,7 @@ def _begin(stop: Any, behind: Any) -> None:
 def _work(place: int, options: PrometheusOptions, subject: Subject, span: Span) -> Found:
     def told(_: str, share: float) -> None:
         _shared["behind"][place] = share
-        if share < 1.0 and _shared["stop"].is_set():
+        if share < 1.0 and _shared["stop"].value:
             raise KeyboardInterrupt
 
     with closing(PastReader(options)) as reader:

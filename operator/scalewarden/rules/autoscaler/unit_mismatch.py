@@ -7,9 +7,9 @@ Why: such an object is accepted and computes nonsense quietly: a target of 50 fo
 Reads: names, queries, types and targets of the autoscaler's metrics.
 Fires when: a gauge from 0 to 1 has a target over 1 (over 16 as a share of the replicas' sum: a pod may hold several
     engines), one from 0 to 100 a target of 1 or less, or seconds until a token a target of 100 or more; or an external
-    query that averages (avg, max, min, quantile, sum by count) a replica's number, or is a quantile of a histogram, has
-    an AverageValue target; or a total of replicas' numbers or a desired replica count has a Value target; or a KEDA
-    query of a replica's series aggregates nothing, or keeps the pods apart.
+    query that averages (avg, max, min, quantile, sum by count or by the replicas, times a constant too) a replica's
+    number, or is a quantile of a histogram, has an AverageValue target; or a total of replicas' numbers or a desired
+    replica count has a Value target; or a KEDA query of a replica's series aggregates nothing, or keeps the pods apart.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: `sum` with AverageValue (KEDA's default), or `avg` or `max` with Value; fractions are 0 to 1 in spite of `_perc`.
