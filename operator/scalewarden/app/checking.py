@@ -6,13 +6,14 @@ from pathlib import PurePath
 from typing import Any
 
 from scalewarden.app.check_autoscalers import JOBS, OWN_SCALERS, read
-from scalewarden.app.check_by_name import without_target
+from scalewarden.app.check_by_name import engine_of, without_target
 from scalewarden.app.check_findings import Judged, autoscaler_findings, doubled, engine_findings
 from scalewarden.errors import BadObject
 from scalewarden.model.autoscaler import Autoscaler
 from scalewarden.model.checked import Checked, Level, Remark
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.snapshot import Snapshot
+from scalewarden.model.workload import Engine
 from scalewarden.rules.gpu_metrics import follows_load
 from scalewarden.sources.assemble import Facts, assemble
 from scalewarden.sources.manifests import aibrix, kserve, nearest, nested, nim
@@ -163,6 +164,8 @@ class Checking:
         target_as_named = target_of({"kind": one.target_kind, "name": one.target_name})
         snapshot = replace(assemble(service, facts, at=0.0), target=target_as_named)
         on_gpu = declared is None and target is not None and self._serving(target) is Serves.LLM
+        if target is None and snapshot.engine is Engine.UNKNOWN and owner.kind != JOBS:
+            snapshot = replace(snapshot, engine=engine_of(owner, one))
         if doubt or on_gpu or snapshot.workload.resource_claims:  # on a GPU that no count of this manifest shows
             snapshot = replace(snapshot, workload=replace(snapshot.workload, gpu_resource="gpu"))
         return snapshot

@@ -80,6 +80,11 @@ def framebuffer(metric: AutoscalerMetric) -> str | None:
     return _first(_FRAMEBUFFER, metric)
 
 
+def is_framebuffer(name: str) -> bool:
+    """True for a series of GPU memory."""
+    return bool(_FRAMEBUFFER.search(name))
+
+
 def follows_load(metric: AutoscalerMetric) -> str | None:
     """The series of queue, batch, KV cache or tokens that the metric reads, beside others perhaps."""
     return _first(_LOAD, metric)

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from scalewarden.model.autoscaler import AutoscalerMetric
-from scalewarden.rules.gpu_metrics import bare, quoted, words
+from scalewarden.rules.gpu_metrics import bare, is_framebuffer, phrase, quoted, words
 
 _AGGREGATORS = "sum|avg|min|max|count|group|quantile|stddev|stdvar|topk|bottomk|scalar|limitk|count_values"
 _AGGREGATION = re.compile(rf"\b({_AGGREGATORS})\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(", re.IGNORECASE)
@@ -39,6 +39,7 @@ _COUNTER = re.compile(r"[a-z]_total$|_(seconds|tokens)_(sum|count)$", re.IGNOREC
 _NO_COUNTER = frozenset({"vllm:healthy_pods_total"})
 """Gauges that are called as counters are: of the router of vLLM's production stack."""
 _RATE = re.compile(r"\b(i?rate|increase|i?delta|deriv|changes|resets|rollup\w*|quantile)\w*\s*\(", re.IGNORECASE)
+_RATED = re.compile(r"\b(i?rate|increase|deriv)\s*\(\s*(?P<name>[a-zA-Z_:][\w:]*)", re.IGNORECASE)
 _SECONDS = re.compile(r"(time_to_first_token|inter_token_latency|time_per_output_token)_seconds", re.IGNORECASE)
 _QUANTILE = re.compile(
     r"^[\s(]*(?:(?:max|min|avg)\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*)?histogram_quantile\s*\(", re.IGNORECASE
@@ -58,7 +59,11 @@ _GROUPING = re.compile(
 )
 _OF_REPLICA = {"pod", "pod_name", "exported_pod", "kubernetes_pod_name", "instance"}
 """Labels of which each replica has its own value."""
-_WAITING = re.compile(r"num_requests?_waiting|num_queue_reqs|tgi_queue_size|requests_deferred", re.IGNORECASE)
+_WAITING = re.compile(
+    r"num_requests?_waiting|num_queue_reqs|tgi_queue_size|requests_deferred"
+    r"|(vllm|sglang|tgi|llm)\w*[_:]queue_(depth|length|size)$|(waiting|pending|queued)_req(uest)?s$",
+    re.IGNORECASE,
+)
 _INSIDE = re.compile(
     r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", re.IGNORECASE
 )
@@ -88,9 +93,20 @@ def aggregated(metric: AutoscalerMetric) -> bool:
 def outermost(metric: AutoscalerMetric) -> str:
     """The aggregation that the whole query is (`avg`), times a constant perhaps; empty where it is none or other
     arithmetic follows."""
-    text = _unscaled(bare(metric.query))
+    text = _INSIDE.sub(" ", _unscaled(bare(metric.query)))
     found = _OUTERMOST.match(text)
-    return found.group(1).lower() if found and not _ARITHMETIC.search(_INSIDE.sub(" ", text)) else ""
+    return found.group(1).lower() if found and not _ARITHMETIC.search(_behind(text, found.end())) else ""
+
+
+def _behind(query: str, at: int) -> str:
+    """What follows the parenthesis that opens at or after a place: inside of an aggregation anything may be
+    calculated."""
+    depth = 0
+    for place in range(at, len(query)):
+        depth += {"(": 1, ")": -1}.get(query[place], 0)
+        if depth == 0 and query[place] == ")":
+            return query[place + 1 :]
+    return query[at:]
 
 
 def _unscaled(query: str) -> str:
@@ -157,6 +173,12 @@ def raw_counter(metric: AutoscalerMetric) -> str | None:
     return next((name for name in series(metric) if _COUNTER.search(name) and name not in _NO_COUNTER), None)
 
 
+def rated_gauge(metric: AutoscalerMetric) -> str | None:
+    """A gauge of requests or of a share of which a query takes a rate."""
+    found = (one["name"] for one in _RATED.finditer(bare(metric.query)))
+    return next((name for name in found if _QUEUE.search(name) or _FRACTION.search(name)), None)
+
+
 def fractions(metric: AutoscalerMetric) -> str | None:
     """The first series where all that the metric reads are gauges from 0 to 1."""
     return _all(_FRACTION, metric)
@@ -165,6 +187,13 @@ def fractions(metric: AutoscalerMetric) -> str | None:
 def percentages(metric: AutoscalerMetric) -> str | None:
     """The first series where all that the metric reads are gauges from 0 to 100."""
     return _all(_PERCENT, metric)
+
+
+def of_gpus(metric: AutoscalerMetric) -> str | None:
+    """The first series where all that the metric reads say how busy or how full GPUs are."""
+    found = series(metric)
+    told = bool(found) and all(phrase(name) or is_framebuffer(name) for name in found)
+    return found[0] if told else None
 
 
 def queues(metric: AutoscalerMetric) -> str | None:

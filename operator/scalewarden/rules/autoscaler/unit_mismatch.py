@@ -8,8 +8,9 @@ Reads: names, queries, types and targets of the autoscaler's metrics.
 Fires when: a gauge from 0 to 1 has a target over 1 (over 16 as a share of the replicas' sum: a pod may hold several
     engines), one from 0 to 100 a target of 1 or less, or seconds until a token a target of 100 or more; or an external
     query that averages (avg, max, min, quantile, sum by count or by the replicas, times a constant too) a replica's
-    number, or is a quantile of a histogram, has an AverageValue target; or a total of replicas' numbers or a desired
-    replica count has a Value target; or a KEDA query of a replica's series aggregates nothing, or keeps the pods apart.
+    number, or is a quantile of a histogram, has an AverageValue target; or one takes the rate of a gauge; or a total of
+    replicas' numbers or a desired replica count has a Value target; or a KEDA query of a replica's series aggregates
+    nothing, or keeps the pods apart.
 Clear when: none of this is seen, or the object is annotated to be ignored (its reason is shown).
 Unknown when: a trigger does not say what it reads, or is that of a ScaledObject which is not there.
 Do: `sum` with AverageValue (KEDA's default), or `avg` or `max` with Value; fractions are 0 to 1 in spite of `_perc`.
@@ -64,6 +65,8 @@ def _judge(autoscaler: Autoscaler) -> Finding:
 def _mismatches(metric: AutoscalerMetric) -> Iterator[str]:
     yield from _scale(metric)
     yield from _per_replica(metric)
+    if gauge := promql.rated_gauge(metric):
+        yield f"takes the rate of {gauge}, a gauge: that is how fast it changes, and 0 where it stays high"
     series = _of_replica(metric) if metric.source is MetricSource.TRIGGER else None
     if series and not promql.aggregated(metric):
         yield f"reads {series} of each replica without aggregation, which fails from two replicas on"
@@ -97,7 +100,7 @@ def _per_replica(metric: AutoscalerMetric) -> Iterator[str]:
     if metric.source not in EXTERNAL:
         return
     outer, read = promql.folded(metric) or (promql.outermost(metric), metric)
-    series = _of_replica(read)
+    series = _of_replica(read) or promql.of_gpus(read)
     if series and outer in AVERAGES and metric.target_type is TargetType.AVERAGE_VALUE:
         yield f"divides the {outer} of {series} by its replicas once more: AverageValue wants a sum, or use Value"
     if (histogram := promql.quantile(metric)) and metric.target_type is TargetType.AVERAGE_VALUE:

@@ -57,7 +57,8 @@ written by a vLLM 0.32 of our recordings. TGI's counters also with the `_total` 
 add."""
 
 
-_WAITING = """queue_size queue_length queue_depth request_queue_size request_queue_length requests_queued
+_WAITING = """queue_size queue_length queue_depth request_queue_size request_queue_length request_queue_depth
+    requests_queued
     queued_requests num_queued_requests num_requests_queued requests_waiting waiting_requests num_waiting_reqs
     num_waiting_requests num_requests_waiting pending_requests num_pending_requests num_requests_pending
     requests_pending"""

@@ -133,7 +133,8 @@ def _metric(metric: Object, index: int, *, keda: bool) -> AutoscalerMetric | Non
     if not keda or not query:
         return None
     text = f"sum({query})" if kind == "podmetric" and "(" not in query else query
-    aim = quantity(child(metric, kind, "target").get("value"))
+    target = child(metric, kind, "target")
+    aim = quantity(target.get("value", target.get("averageValue")))
     return AutoscalerMetric(
         MetricSource.TRIGGER, "prometheus", TargetType.AVERAGE_VALUE, aim, text, f"{field}.{kind}.metric"
     )

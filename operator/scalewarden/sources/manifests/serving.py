@@ -109,8 +109,9 @@ def _silent(container: Object) -> bool:
     """It generates no text: by its image or program, by the model that it is told, or by how it is told to use it."""
     engines = started(container)
     line = list(engines[0].words if engines else command_line(container))
-    image, program = str(container.get("image") or ""), _program(container) if not engines else ""
-    of_image = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS)
+    image, program = str(container.get("image") or ""), "" if engines else _program(container)
+    by_command = bool(engines) and engines[0].args != engines[0].words  # then an image of any name may hold it
+    of_image = () if by_command else (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS)
     if any(kind.search(image) for kind in of_image) or words.OTHER_SERVERS.search(program):
         return True
     return bool(words.POOLING.search(" ".join(line))) or any(map(_no_generation, _models(container, line)))
@@ -168,7 +169,7 @@ def _answers(container: Object) -> bool:
 
 def beside(name: str) -> bool:
     """True for a name of what stands beside an engine: a router, a frontend."""
-    return bool(words.BESIDE.search(name))
+    return bool(words.BESIDE_BY_NAME.search(name))
 
 
 def speaks_of_one(
@@ -182,5 +183,5 @@ def speaks_of_one(
     said = " ".join((own, *(str(one) for one in labels)))
     named = words.LLM_WORDS.search(said) and (on_gpu or not words.ON_ANYTHING.search(said))
     speaks = named or any(words.LLM_WORDS.search(one) for one in series)
-    other = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS, words.BESIDE)
+    other = (words.NO_GENERATION, words.OTHER_MODELS, words.OTHER_SERVERS, words.BESIDE_BY_NAME)
     return bool(speaks) and not any(kind.search(own) for kind in other)

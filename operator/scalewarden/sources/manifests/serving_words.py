@@ -52,6 +52,12 @@ BESIDE = re.compile(
     re.IGNORECASE,
 )
 """What stands beside an engine, by the last part of its image or by its program."""
+BESIDE_BY_NAME = re.compile(
+    r"router|gateway|proxy|\bepp\b|web-?ui|(?<![a-z])ui(?![a-z])|dashboard|exporter|operator|controller|client|frontend"
+    r"|litellm|envoy|nginx|planner",
+    re.IGNORECASE,
+)
+"""The same by the name of an object, where nothing else is known of it."""
 CPU_WORDS = re.compile(
     r"inference-sim|--device[= ]cpu|VLLM_CPU_|VLLM_TARGET_DEVICE[= ]cpu|--n-gpu-layers[= ]0\b|-ngl[= ]0\b"
 )
@@ -69,7 +75,7 @@ OF_MODELS = re.compile(
 """Servers of models of any kind: what they serve is known by more words only."""
 OF_GENERATION = re.compile(
     r"vllm|sglang|\btgi\b|text-generation|trt-?llm|tensorrt[-_]?llm|inflight_batcher_llm|\bllms?\b|llama|mistral"
-    r"|mixtral|qwen|deepseek|gemma|\bphi-?\d|gpt-|falcon|nemotron|starcoder|chatglm|internlm|baichuan|\bgranite"
+    r"|mixtral|qwen|deepseek|gemma|\bphi-?\d|gpt-|falcon[-_]?\d|nemotron|starcoder|chatglm|internlm|baichuan|\bgranite"
     r"|\bkimi|-instruct|-chat\b|(?<![a-z0-9])\d+(\.\d+)?b(?![a-z0-9])",
     re.IGNORECASE,
 )
