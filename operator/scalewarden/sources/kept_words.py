@@ -26,7 +26,8 @@ SERIES_WORDS: frozenset[str] = frozenset(piece.lower() for name in WANTED for pi
     "googleapis gpu gr habanalabs http in inference io job keda kubernetes kv last latency limit llm max mean "
     "memory min mem nv nvidia of p50 p90 p95 p99 per percent pod pods prometheus queue queued rate ratio replica "
     "request requests running second seconds server service sglang size smi sum token tokens total tps triton "
-    "usage util utilization vllm waiting activity gpuutilization"
+    "usage util utilization vllm waiting activity gpuutilization kube deployment statefulset spec status replicas "
+    "ready available"
 )
 """Words that names of metrics are made of; a name made of nothing else is kept."""
 

@@ -209,6 +209,12 @@ QUERIES = (
     "max(vllm:kv_cache_usage_perc) by (instance, acme)",
     "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[5m])))",
     "sum(vllm:num_requests_waiting) or (sum(up) * 0)",
+    "sum(rate(vllm:num_requests_waiting[1m]))",
+    'sum(vllm:num_requests_waiting) / on() kube_deployment_status_replicas{deployment="acme"}',
+    'sum(vllm:num_requests_waiting) / scalar(count(up{job="acme"}))',
+    "max(vllm:num_requests_running) / max(acme:limit)",
+    "max(vllm:num_requests_running) / scalar(vector(32))",
+    "avg(acme_gpu_utilization)",
     'sum(vllm:num_requests_waiting) or on() label_replace(vector(0), "acme", "b", "", "")',
 )
 
@@ -223,7 +229,8 @@ def test_a_query_is_judged_the_same_without_its_texts(query: str) -> None:
     for judge in (
         promql.aggregated, promql.outermost, promql.calculates, promql.reads_zero_for_nothing, promql.fractions,
         promql.percentages, promql.queues, gpu_metrics.busy_time, gpu_metrics.framebuffer, gpu_metrics.follows_load,
-        gpu_metrics.unreported_under_mig, promql.split, promql.quantile, promql.waits, promql.waiting,
+        gpu_metrics.unreported_under_mig, promql.folded, promql.of_gpus, promql.rated_gauge,
+        promql.split, promql.quantile, promql.waits, promql.waiting,
     ):  # fmt: skip
         assert bool(judge(after)) is bool(judge(before)), (judge.__name__, after.query)
     assert len(promql.series(after)) == len(promql.series(before))
