@@ -484,3 +484,13 @@ def test_each_trigger_is_told() -> None:
     both = scaled(prometheus("avg(vllm:num_requests_waiting)"), prometheus("avg(vllm:kv_cache_usage_perc)", "0.85"))
     found = [one.message for one in checked(deployment(), both) if one.rule == "ASC607"]
     assert ["num_requests_waiting" in found[0], "kv_cache_usage_perc" in found[1]] == [True, True]
+
+
+def test_a_name_that_newer_releases_dropped_is_told_with_the_newer_one() -> None:
+    (one,) = (one for one in checked(scaled(prometheus("max(vllm_gpu_cache_usage_perc)"))) if one.rule == "ASC613")
+    assert "vllm:gpu_cache_usage_perc, from vLLM 0.12" in one.message
+    assert "on vllm:kv_cache_usage_perc" in one.message
+
+
+def test_a_query_that_does_not_end_is_judged_by_how_it_begins() -> None:
+    assert "ASC607" in codes(checked(deployment(), scaled(prometheus("avg(vllm:num_requests_waiting"))))

@@ -25,6 +25,7 @@ RECORDINGS = ROOT / "examples" / "recordings"
         ("vllm:gpu_cache_usage_percent", "vllm:gpu_cache_usage_perc"),
         ("vllm:num_request_waiting", "vllm:num_requests_waiting"),
         ("vllm:num_waiting_requests", "vllm:num_requests_waiting"),
+        ("vllm:cache_kv_usage_perc", "vllm:kv_cache_usage_perc"),
         ("vllm:generation_tokens", "vllm:generation_tokens_total"),
         ("vllm:num_requests_success_total", "vllm:request_success_total"),
         ("sglang_token_usage", "sglang:token_usage"),
