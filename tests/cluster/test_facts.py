@@ -63,12 +63,12 @@ async def test_nodes_are_listed_and_watched_without_their_bulk(cluster: LocalClu
     world = World()
     async with KubeApi.open(Connect(cluster.kubeconfig)) as api:
         async with asyncio.timeout(60):
-            await Sync(api, world, (), 60.0).first()
+            await (syncs := Sync(api, world, (), 60.0)).first()
         held = world.get(NODES, "", gpu_node)
         assert held is not None and set(held["status"]) == {"allocatable"} and "spec" not in held
         found = node_gpu(held["metadata"]["labels"])
         assert found is not None and (found.product, found.count) == ("NVIDIA-H100-80GB-HBM3", 8)
-        watching = Watching(world, api.connection, ())
+        watching = Watching(world, api.connection, (), syncs.again)
         task = asyncio.create_task(watching.run())
         try:
             await asyncio.to_thread(cluster.kubectl, "label", "node", gpu_node, "nvidia.com/gpu.count=4", "--overwrite")

@@ -82,7 +82,7 @@ class Operator:
         self._metrics = metrics = OperatorMetrics()
         self._recorder = EventRecorder(api, COMPONENT)
         self._sync = Sync(api, world, settings.namespaces, settings.resync)
-        self._watching = Watching(world, api.connection, settings.namespaces)
+        self._watching = Watching(world, api.connection, settings.namespaces, self._sync.again)
         self._leadership = Leadership(api, settings.lease, lambda: not self.alive())
         usage = PodUsage(api, settings.namespaces)
         gatherer = Gatherer(world, sources, settings.scrape_interval, usage)
@@ -135,7 +135,8 @@ class Operator:
         """List, then watch, lead, evaluate; ends only with an error."""
         await self._sync.first()
         log.info("%d InferenceDeployments known", sum(1 for _ in self._world[INFERENCE_DEPLOYMENTS].all()))
-        parts = (self._watching.run(), self._sync.run(), self._leadership.run(), self._loop.run())
+        sync, loop = self._sync, self._loop
+        parts = (self._watching.run(), sync.run(), sync.look(), self._leadership.run(), loop.run())
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:

@@ -1,16 +1,24 @@
-"""Lists: everything at the start, and again now and then, which finds what a broken watch has missed."""
+"""Lists: everything at the start, and again now and then, which finds what a broken watch has missed.
+
+They also say which kinds there are. kopf looks for new kinds once, when a CustomResourceDefinition changes; the API
+server may tell of them seconds later, and then they would never be watched.
+"""
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
-from scalewarden.app.world import DISPENSABLE, OPTIONAL, TRIMMED, WATCHED, World
-from scalewarden.sources.kubeapi import ApiError, KubeApi
+from scalewarden.app.world import CUSTOM, DISPENSABLE, OPTIONAL, TRIMMED, WATCHED, World
+from scalewarden.sources.discovery import served
+from scalewarden.sources.kubeapi import ApiError, KubeApi, Listing
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS, Resource
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+LOOK = 10.0
+"""Seconds between two looks at which kinds there are: two small requests for each that may come and go."""
 
 NOT_INSTALLED = (
     "waiting: this cluster does not know InferenceDeployments yet; `scalewarden crd | kubectl apply -f -` (or the Helm "
@@ -53,28 +61,64 @@ class Sync:
             except ApiError as error:
                 log.warning("not listed: %s", error)
 
+    async def again(self, resource: Resource) -> None:
+        """List a kind now; where that fails, say so."""
+        try:
+            await self._every(resource)
+        except ApiError as error:
+            log.warning("not listed: %s", error)
+
+    async def look(self) -> None:
+        """List kinds as soon as they are there, and notice when they are gone, again and again."""
+        while True:
+            await asyncio.sleep(LOOK)
+            for resource in CUSTOM:
+                with suppress(ApiError):  # it is not there; other trouble is told by `run`
+                    if (resource in self.world.absent) == await served(self.api, resource):
+                        await self._every(resource)
+
     async def _all(self) -> None:
         for resource in WATCHED:
-            for namespace in self.namespaces if resource.namespaced and self.namespaces else ("",):
-                await self._one(resource, namespace)
+            await self._every(resource)
+
+    async def _every(self, resource: Resource) -> None:
+        for namespace in self.namespaces if resource.namespaced and self.namespaces else ("",):
+            await self._one(resource, namespace)
 
     async def _one(self, resource: Resource, namespace: str) -> None:
         try:
-            listing = await self.api.list(resource, namespace, keep=TRIMMED.get(resource))
+            listing = await self._listed(resource, namespace)
         except ApiError as error:
-            if error.not_found and resource in OPTIONAL:
-                return
+            if error.not_found and resource in CUSTOM:
+                self._miss(resource, namespace)
+                if resource in OPTIONAL:
+                    return
             if error.forbidden and resource in DISPENSABLE:
                 self._do_without(resource)
                 return
             raise
         self.world.forbidden.discard(resource)
+        self.world.absent.discard(resource)
         self.world.replace(resource, listing, namespace)
+
+    async def _listed(self, resource: Resource, namespace: str) -> Listing:
+        """A kind counts as served once discovery knows it: kopf watches nothing else."""
+        listing = await self.api.list(resource, namespace, keep=TRIMMED.get(resource))
+        if resource in self.world.absent and not await served(self.api, resource):
+            raise ApiError("discovery does not know it yet", status=404, where=resource.path())
+        return listing
+
+    def _miss(self, resource: Resource, namespace: str) -> None:
+        """Our own objects stay: an API server that starts may say for a moment that it knows no such kind."""
+        self.world.absent.add(resource)
+        if resource in OPTIONAL and self.world[resource].heard is not None:
+            self.world.replace(resource, Listing((), ""), namespace)
 
     def _do_without(self, resource: Resource) -> None:
         if resource not in self.world.forbidden:
             log.warning("%s cannot be listed, so facts from them are missing: the role lacks it", resource.plural)
         self.world.forbidden.add(resource)
+        self.world.absent.discard(resource)
 
 
 def _is_about_us(error: ApiError) -> bool:

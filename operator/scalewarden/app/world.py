@@ -34,6 +34,8 @@ WATCHED = (
 POOLS = (INFERENCE_POOLS, OLD_INFERENCE_POOLS)
 OPTIONAL = (SCALED_OBJECTS, *POOLS)
 """Kinds that a cluster may do without; they are watched from when they appear."""
+CUSTOM = (INFERENCE_DEPLOYMENTS, SCALE_FENCES, *OPTIONAL)
+"""Kinds that somebody installs, and may take away again."""
 DISPENSABLE = (NODES, *POOLS)
 """Kinds that the operator's role may not let it read: it does without their facts."""
 TRIMMED: Mapping[Resource, Callable[[Object], Object]] = {NODES: trimmed}
@@ -98,12 +100,13 @@ class World:
     """What the operator knows of the cluster. clock gives monotonic seconds.
 
     news is set when somebody changed what a service, its target or its autoscaler is asked to be. forbidden are kinds
-    that the role does not let us list.
+    that the role does not let us list, absent those that the API server does not serve, as far as is known.
     """
 
     clock: Callable[[], float] = time.monotonic
     news: asyncio.Event = field(default_factory=asyncio.Event)
     forbidden: set[Resource] = field(default_factory=set)
+    absent: set[Resource] = field(default_factory=lambda: set(CUSTOM))
     stores: dict[Resource, Store] = field(default_factory=lambda: {resource: Store() for resource in WATCHED})
 
     def __getitem__(self, resource: Resource) -> Store:
@@ -143,6 +146,10 @@ class World:
         """The pods that a selector selects, by name."""
         found = [pod for pod in self.of(PODS, namespace) if selector.selects(pod["metadata"].get("labels") or {})]
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+
+    def kinds(self) -> frozenset[Resource]:
+        """What can be watched now."""
+        return frozenset(WATCHED) - self.forbidden - self.absent
 
     def labels(self, namespace: str) -> Mapping[str, str]:
         """The labels of a namespace."""

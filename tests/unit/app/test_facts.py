@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import kopf
 import pytest
 
 from scalewarden.app.sync import Sync
-from scalewarden.app.watching import Watching
-from scalewarden.app.world import DISPENSABLE, WATCHED, World
+from scalewarden.app.world import CUSTOM, DISPENSABLE, WATCHED, World
 from scalewarden.model.signal import Absent, Reading, SignalName
 from scalewarden.model.snapshot import Snapshot, from_json, to_json
 from scalewarden.signals.cpu import CORES
@@ -21,6 +19,7 @@ from scalewarden.sources.assemble import assemble
 from scalewarden.sources.base import Collected, PodEndpoint, PodKey, Series
 from scalewarden.sources.kubeapi import ApiError, Listing
 from scalewarden.sources.kuberesource import INFERENCE_POOLS, NODES, PODS, SCALED_OBJECTS, SERVICES, Resource
+from tests.unit.app.kinds import discovery
 from tests.unit.app.service import NOW, Pages, Service, pod
 
 Object = dict[str, Any]
@@ -124,6 +123,9 @@ class Refuses:
         whole = {"metadata": {"name": "n", "uid": "u", "resourceVersion": "1"}, "status": {"images": [{}]}}
         return Listing((keep(whole) if keep else whole,) if resource is NODES else (), "9")
 
+    async def read(self, path: str) -> Object:
+        return discovery([one for one in CUSTOM if one not in self.missing], path)
+
 
 async def first(api: Refuses, world: World) -> None:
     async with asyncio.timeout(0.3):
@@ -134,7 +136,7 @@ async def test_a_role_without_nodes_is_done_without(caplog: pytest.LogCaptureFix
     world = World(lambda: 0.0)
     api = Refuses(*DISPENSABLE)
     await first(api, world)
-    assert world.forbidden == set(DISPENSABLE)
+    assert world.forbidden == set(DISPENSABLE) and world.absent == set()
     assert "nodes cannot be listed" in caplog.text
     assert "nodes" not in world.ages()
     api.forbidden.clear()
@@ -150,17 +152,13 @@ async def test_a_role_without_what_is_needed_is_waited_for() -> None:
 async def test_kinds_that_are_not_installed_are_no_problem() -> None:
     world = World(lambda: 0.0)
     await first(Refuses(missing=[SCALED_OBJECTS, INFERENCE_POOLS]), world)
-    assert world.forbidden == set()
+    assert world.forbidden == set() and world.absent == {SCALED_OBJECTS, INFERENCE_POOLS}
 
 
 async def test_what_is_forbidden_is_not_watched() -> None:
     world = World(lambda: 0.0)
-    world.forbidden = {NODES}
-    registry = Watching(world, None, ())._registry(asyncio.get_running_loop())  # type: ignore[arg-type]
-    assert isinstance(registry, kopf.OperatorRegistry)
-    watched = {handler.id for handler in registry._watching.get_all_handlers()}
-    assert len(watched) == len(WATCHED) - 1
-    assert "nodes." not in watched and "inferencepools.inference.networking.k8s.io" in watched
+    await first(Refuses(NODES), world)
+    assert world.kinds() == set(WATCHED) - {NODES}
 
 
 async def test_two_versions_of_a_kind_have_one_age() -> None:
