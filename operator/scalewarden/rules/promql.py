@@ -135,8 +135,10 @@ def split(metric: AutoscalerMetric) -> str | None:
 
 
 def quantile(metric: AutoscalerMetric) -> str | None:
-    """The histogram of which the whole query is a quantile; None where arithmetic follows."""
-    if not _QUANTILE.search(bare(metric.query)) or calculates(metric):
+    """The histogram of which the whole query is a quantile, times a constant perhaps; None where other arithmetic
+    follows."""
+    text = _unscaled(bare(metric.query))
+    if not _QUANTILE.search(text) or calculates(replace(metric, query=text)):
         return None
     return next((name for name in series(metric) if name.endswith("_bucket")), None)
 
