@@ -144,4 +144,4 @@ class Operator:
 
 async def test_an_operators_memory_does_not_grow_over_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "_MOST_TOMBSTONES", 20)
-    assert await slope(Operator().step, 72) < SLOPE
+    assert await slope(Operator().step, 144) < SLOPE  # of 72 what the process does besides is up to 3.7 a step
