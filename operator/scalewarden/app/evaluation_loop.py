@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scalewarden.app.gather import Gatherer
 from scalewarden.app.judging import Judged, Judging
+from scalewarden.app.waiting import set_within
 from scalewarden.app.world import World
 from scalewarden.errors import ScalewardenError
 from scalewarden.sources.kuberesource import INFERENCE_DEPLOYMENTS
@@ -54,18 +55,9 @@ class EvaluationLoop:
                 log.warning("this turn is incomplete: %s", error)
             except Exception:  # a defect of ours: the other services wait for the next turn, liveness for a restart
                 log.exception("this turn failed, please report it")
-            if await self._news_within(started + tick - time.monotonic()):
+            if await set_within(self.world.news, started + tick - time.monotonic()):
                 read_at = judge_at = max(time.monotonic(), started + AT_ONCE)  # a new service has not been read yet
                 await asyncio.sleep(judge_at - time.monotonic())
-
-    async def _news_within(self, seconds: float) -> bool:
-        """Wait so long, or until somebody changed what there is to judge."""
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self.world.news.wait()
-        except TimeoutError:
-            return False
-        return True
 
     async def turn(self, *, reads: bool = True, judges: bool = True) -> None:
         """Read the metrics, judge all services and publish; or only one of the two."""

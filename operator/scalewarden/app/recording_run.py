@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scalewarden.app.live import Live
+from scalewarden.app.waiting import set_within
 from scalewarden.model.signal import Absent
 from scalewarden.sources.base import Collected, PodKey
 from scalewarden.sources.bundle import Bundle, Known
@@ -48,7 +49,7 @@ async def record(live: Live, bundle: Bundle, plan: Plan, stop: asyncio.Event, to
     for number in range(1, plan.rounds + 1):
         told(await _round(live, bundle, number))
         due = started + number * plan.pause - time.monotonic()
-        if number == plan.rounds or await _stopped_within(stop, due):
+        if number == plan.rounds or await set_within(stop, due):
             return number
     return plan.rounds
 
@@ -90,12 +91,3 @@ def _known(live: Live, collected: Collected | None) -> Known:
         exporters=dict(live.exporters(collected)) if collected else {},
         at=collected.at if collected else time.time(),
     )
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await stop.wait()
-    except TimeoutError:
-        return False
-    return True

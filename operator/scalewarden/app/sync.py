@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 LOOK = 10.0
-"""Seconds between two looks at which kinds there are: two small requests for each that may come and go."""
+"""Seconds between two looks at which kinds there are: a small request, and one for each version that is there."""
 
 NOT_INSTALLED = (
     "waiting: this cluster does not know InferenceDeployments yet; `scalewarden crd | kubectl apply -f -` (or the Helm "
@@ -72,10 +72,15 @@ class Sync:
         """List kinds as soon as they are there, and notice when they are gone, again and again."""
         while True:
             await asyncio.sleep(LOOK)
-            for resource in CUSTOM:
-                with suppress(ApiError):  # it is not there; other trouble is told by `run`
-                    if (resource in self.world.absent) == await served(self.api, resource):
-                        await self._every(resource)
+            with suppress(ApiError):  # trouble is told by `run`
+                there = await served(self.api, CUSTOM)
+                for resource in CUSTOM:
+                    if (resource in self.world.absent) == (resource in there):
+                        await self._look_at(resource)
+
+    async def _look_at(self, resource: Resource) -> None:
+        with suppress(ApiError):  # it is gone
+            await self._every(resource)
 
     async def _all(self) -> None:
         for resource in WATCHED:
@@ -104,7 +109,7 @@ class Sync:
     async def _listed(self, resource: Resource, namespace: str) -> Listing:
         """A kind counts as served once discovery knows it: kopf watches nothing else."""
         listing = await self.api.list(resource, namespace, keep=TRIMMED.get(resource))
-        if resource in self.world.absent and not await served(self.api, resource):
+        if resource in self.world.absent and resource not in await served(self.api, (resource,)):
             raise ApiError("discovery does not know it yet", status=404, where=resource.path())
         return listing
 

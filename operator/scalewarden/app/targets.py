@@ -8,6 +8,7 @@ from typing import Any
 from scalewarden.app.world import World
 from scalewarden.model.crd import InferenceDeployment
 from scalewarden.model.crd_target import TargetRef
+from scalewarden.sources.discovery import resources_of
 from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kuberesource import DEPLOYMENTS, STATEFUL_SETS, Resource
 from scalewarden.sources.selectors import Selector
@@ -90,13 +91,7 @@ class Targets:
 
     async def _discover(self, reference: TargetRef) -> _Kind:
         group, _, version = reference.api_version.rpartition("/")
-        try:
-            served = await self.api.read(f"/apis/{reference.api_version}" if group else f"/api/{version}")
-        except ApiError as error:
-            if error.not_found:
-                return _Kind(None, False, self.clock())
-            raise
-        names = {one["name"]: one for one in served.get("resources", [])}
+        names = {one["name"]: one for one in await resources_of(self.api, reference.api_version)}
         plural = next((name for name, one in names.items() if one["kind"] == reference.kind and "/" not in name), None)
         resource = Resource(group, version, plural, reference.kind) if plural else None
         return _Kind(resource, f"{plural}/scale" in names, self.clock())

@@ -19,6 +19,7 @@ from typing import Any
 
 import kopf
 
+from scalewarden.app.waiting import set_within
 from scalewarden.app.world import CUSTOM, WATCHED, World
 from scalewarden.sources.kubeapi import WATCH_SECONDS
 from scalewarden.sources.kubeconnection import Connection
@@ -107,10 +108,10 @@ class Watching:
                 _tell(loop, ended.set)
 
         threading.Thread(target=run, name=f"watch {resource.plural}", daemon=True).start()
-        while resource in self.world.kinds() and not await _within(TURN, ended):
+        while resource in self.world.kinds() and not await set_within(ended, TURN):
             pass
         _raise_flag(end)
-        await _within(LONGEST_END, ended)
+        await set_within(ended, LONGEST_END)
 
     def _run(self, resource: Resource, registry: kopf.OperatorRegistry, end: Future[None]) -> None:
         try:
@@ -158,13 +159,6 @@ def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *args: Any
 def _raise_flag(flag: Future[None]) -> None:
     if not flag.done():
         flag.set_result(None)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether it is set by then."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()
 
 
 def quiet() -> None:

@@ -1,32 +1,33 @@
 """What the API server says it serves."""
 
-from typing import Any, Protocol
+from collections.abc import Collection
+from typing import Any
 
-from scalewarden.sources.kubeapi import ApiError
+from scalewarden.sources.kubeapi import ApiError, KubeApi
 from scalewarden.sources.kuberesource import Resource
 
 
-class Reads(Protocol):
-    """Any address below the server."""
+async def resources_of(api: KubeApi, api_version: str) -> list[dict[str, Any]]:
+    """The resources and subresources of a version (`apps/v1`, `v1`) as discovery lists them; none where it does not
+    know the version. Raises ApiError where the API server does not answer."""
+    try:
+        page = await api.read(f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}")
+    except ApiError as error:
+        if error.not_found:
+            return []
+        raise
+    return page.get("resources") or []
 
-    async def read(self, path: str) -> dict[str, Any]:
-        """Raises ApiError."""
-        ...
 
-
-async def served(api: Reads, resource: Resource) -> bool:
-    """Whether discovery lists a resource of an API group, in the list of groups and in that of its version.
+async def served(api: KubeApi, resources: Collection[Resource]) -> frozenset[Resource]:
+    """Those of some resources of API groups that discovery lists, in its list of groups and in that of their version.
 
     A new kind is in both some moments after it can be listed. Raises ApiError where the API server does not answer.
     """
     groups = (await api.read("/apis")).get("groups") or []
-    versions = {one.get("groupVersion") for group in groups for one in group.get("versions") or []}
-    if resource.api_version not in versions:
-        return False
-    try:
-        found = await api.read(f"/apis/{resource.api_version}")
-    except ApiError as error:
-        if error.not_found:
-            return False
-        raise
-    return any(one.get("name") == resource.plural for one in found.get("resources") or [])
+    known = {one.get("groupVersion") for group in groups for one in group.get("versions") or []}
+    names = {
+        version: {one.get("name") for one in await resources_of(api, version)}
+        for version in {one.api_version for one in resources} & known
+    }
+    return frozenset(one for one in resources if one.plural in names.get(one.api_version, ()))

@@ -111,10 +111,10 @@ async def test_objects_of_a_kind_that_is_gone_are_gone_but_for_our_own(caplog: p
 
 async def test_discovery_that_fails_is_no_answer() -> None:
     api = Cluster()
-    assert await served(api, SCALED_OBJECTS)
+    assert await served(api, [SCALED_OBJECTS]) == {SCALED_OBJECTS}  # type: ignore[arg-type]
     api.down = True
     with pytest.raises(ApiError, match="busy"):
-        await served(api, SCALED_OBJECTS)
+        await served(api, [SCALED_OBJECTS])  # type: ignore[arg-type]
 
 
 async def test_discovery_may_know_the_group_and_not_yet_the_kind() -> None:
@@ -124,7 +124,7 @@ async def test_discovery_may_know_the_group_and_not_yet_the_kind() -> None:
                 return await super().read(path)
             raise ApiError("not found", status=404)
 
-    assert not await served(Between(), SCALED_OBJECTS)
+    assert not await served(Between(), [SCALED_OBJECTS])  # type: ignore[arg-type]
 
 
 class Kopf:
